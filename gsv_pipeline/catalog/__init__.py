@@ -1,0 +1,5 @@
+"""One row per image: schema, build, validation."""
+
+from typing import Final
+
+VERSION: Final = 1

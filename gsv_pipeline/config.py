@@ -1,0 +1,208 @@
+"""Frozen models of an experiment, and the only reader of YAML."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.registry import unknown_name
+
+SHIPPED: Final = Path(__file__).parent / "configs" / "experiments"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(BaseModel):
+    """A row of a table and its arguments: `{name: convap, out_channels: 64}`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+class PlacesFilter(_Frozen):
+    """Which places training sees."""
+
+    cities: tuple[str, ...] | None = Field(None, description="None: every city of the data set.")
+    min_images_per_place: int = Field(4, ge=2, description="Places with fewer images are left out.")
+
+
+class ImageInput(_Frozen):
+    """The size at which images enter the model; the aspect ratio is not kept, as in the reference."""
+
+    height: int = Field(320, ge=16)
+    width: int = Field(320, ge=16)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+class ModelParts(_Frozen):
+    """Backbone and aggregator."""
+
+    backbone: Part = Part(name="resnet50")
+    aggregator: Part = Part(name="convap")
+
+
+class Training(_Frozen):
+    """From places to checkpoint. Defaults are the published recipe's (FIELD 1.2-1.4)."""
+
+    loss: Part = Part(name="multi_similarity")
+    miner: Part = Part(name="multi_similarity")
+    optimizer: Part = Part(name="adamw")
+    learning_rate: float = Field(2e-4, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Part = Part(name="multi_step")
+    sampling: Literal["within_city", "all_cities"] = "within_city"
+    places_per_batch: int = Field(100, ge=2)
+    images_per_place: int = Field(4, ge=2)
+    mirrored_places: bool = Field(False, description="A mirrored place counts as one more place.")
+    augmentation: Part = Part(name="randaugment")
+    epochs: int = Field(30, ge=1)
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+    validation: tuple[str, ...] = Field((), description="Benchmarks; R@1 on the first chooses the best checkpoint.")
+    validate_every_epochs: int = Field(1, ge=1)
+    checkpoint_every_steps: int = Field(200, ge=1)
+
+
+class Experiment(_Frozen):
+    """One YAML: data filter, model, and either `training:` or `weights:`.
+
+    Args:
+        name: The file's name without `.yaml`; also the Dagster partition.
+        seed: Of weights, batches and augmentation.
+        weights: A checkpoint file to import in place of training, absolute or relative to the YAML.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-.]*$")
+    description: str = ""
+    seed: int = Field(1, ge=0)
+    dataset: str = "demo"
+    places: PlacesFilter = PlacesFilter()
+    image: ImageInput = ImageInput()
+    model: ModelParts = ModelParts()
+    training: Training | None = None
+    weights: Path | None = None
+
+    @model_validator(mode="after")
+    def _trains_or_imports(self) -> Self:
+        if (self.training is None) == (self.weights is None):
+            found = "both" if self.training else "neither"
+            raise ValueError(f"exactly one of 'training' and 'weights' is needed, found {found}")
+        if self.training and self.training.images_per_place > self.places.min_images_per_place:
+            raise ValueError(
+                f"training.images_per_place is {self.training.images_per_place}, but places with "
+                f"{self.places.min_images_per_place} images are admitted: raise places.min_images_per_place"
+            )
+        return self
+
+    def to_yaml(self) -> str:
+        """The resolved experiment, as it is written next to the checkpoint."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def experiment_files(layout: Layout) -> dict[str, Path]:
+    """Every experiment by name: those shipped and those under the data root, sorted.
+
+    Raises:
+        ConfigError: A user's file has the name of a shipped one.
+    """
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    own = {path.stem: path for path in sorted(layout.experiments().glob("*.yaml"))}
+    for name in own:
+        if name in shipped:
+            raise ConfigError(f"Experiment '{name}' in {own[name]} has the name of a shipped one. Rename the file.")
+    return dict(sorted({**shipped, **own}.items()))
+
+
+def load_experiment(layout: Layout, name: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Read experiment `name`; `overrides` are `key=value`, with dots for what is nested (`training.epochs=3`).
+
+    Raises:
+        ConfigError: Unknown experiment, unreadable YAML, unknown key or a value out of range.
+    """
+    files = experiment_files(layout)
+    if name not in files:
+        raise ConfigError(f"{unknown_name('experiment', name, files)} Own ones go to {layout.experiments()}/.")
+    values = _read_mapping(files[name])
+    for override in overrides:
+        _apply(values, override)
+    if "name" in values:
+        raise ConfigError(f"{files[name]}: 'name' is the file's name and cannot be set.")
+    experiment = _validate({**values, "name": name}, source=files[name])
+    if experiment.weights is not None and not experiment.weights.is_absolute():
+        experiment = experiment.model_copy(update={"weights": files[name].parent / experiment.weights})
+    return experiment
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not readable as YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings, found {type(values).__name__}.")
+    return values
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Split `key=value`; the value is read as YAML, so numbers are numbers.
+
+    Raises:
+        ConfigError: No `=`, or an unreadable value.
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"'{text}' is no setting. Expected key=value, for example training.epochs=3.")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"'{text}': the value is not readable as YAML: {error}") from error
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, value = parse_setting(override)
+    *parents, last = key.split(".")
+    target = values
+    for parent in parents:
+        child = target.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"'{override}': '{parent}' is a value, it holds no '{last}'.")
+        target = child
+    target[last] = value
+
+
+def _validate(values: Mapping[str, Any], *, source: Path) -> Experiment:
+    try:
+        return Experiment.model_validate(values)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in item['loc']) or 'experiment'}: {_sentence(item)}"
+            for item in error.errors()
+        ]
+        raise ConfigError("\n".join([f"{source} is not a valid experiment:", *lines])) from error
+
+
+def _sentence(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        owner = _fields_at(item["loc"][:-1])
+        return unknown_name("setting", str(item["loc"][-1]), owner)
+    return f"{item['msg']} (found {item['input']!r})" if item["type"] != "value_error" else str(item["ctx"]["error"])
+
+
+def _fields_at(location: Sequence[int | str]) -> list[str]:
+    model: type[BaseModel] = Experiment
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
+    return list(model.model_fields)

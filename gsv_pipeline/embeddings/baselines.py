@@ -1,0 +1,49 @@
+"""Descriptors without learning: what any trained model has to beat."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gsv_pipeline.images import open_image
+from gsv_pipeline.tracking import Tracker
+
+HISTOGRAM_BINS: Final = 8  # per channel
+THUMBNAIL_SIZE: Final = (16, 12)  # width, height
+
+Float = npt.NDArray[np.float32]
+
+
+def colour_histogram(path: Path) -> Float:
+    """[512] joint RGB histogram of 8×8×8 bins, square root, unit norm (the cosine is then Bhattacharyya's coefficient)."""
+    pixels = np.asarray(open_image(path), dtype=np.int64).reshape(-1, 3) * HISTOGRAM_BINS // 256  # [H*W, 3]
+    codes = (pixels[:, 0] * HISTOGRAM_BINS + pixels[:, 1]) * HISTOGRAM_BINS + pixels[:, 2]
+    counts = np.bincount(codes, minlength=HISTOGRAM_BINS**3)
+    return _unit(np.sqrt(counts))
+
+
+def thumbnail(path: Path) -> Float:
+    """[192] grey values of a 16×12 thumbnail, mean removed, unit norm (the cosine is then the correlation)."""
+    grey = np.asarray(open_image(path).convert("L").resize(THUMBNAIL_SIZE), dtype=np.float64).reshape(-1)
+    return _unit(grey - grey.mean())
+
+
+BASELINES: Final[Mapping[str, Callable[[Path], Float]]] = {"colour_histogram": colour_histogram, "thumbnail": thumbnail}
+
+
+def describe_by(baseline: str, paths: Sequence[Path], *, tracker: Tracker) -> Float:
+    """[N, D] float32 descriptors of `paths` by a row of BASELINES."""
+    function = BASELINES[baseline]
+    with ThreadPoolExecutor() as pool, tracker.progress(f"Baseline {baseline}", total=len(paths)) as bar:
+        rows = []
+        for row in pool.map(function, paths):
+            rows.append(row)
+            bar.advance()
+    return np.stack(rows)
+
+
+def _unit(vector: npt.NDArray[np.float64]) -> Float:
+    return (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)

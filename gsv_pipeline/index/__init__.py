@@ -1,0 +1,5 @@
+"""Descriptors -> neighbours."""
+
+from typing import Final
+
+VERSION: Final = 1

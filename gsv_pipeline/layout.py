@@ -1,0 +1,129 @@
+"""Where each artifact lives under the data root. Nothing else in the project builds these paths."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gsv_pipeline.errors import DataError
+
+DATA_ROOT_VARIABLE: Final = "GSV_DATA_ROOT"
+MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths of the artifacts: the folder is the stage, then the benchmark, then the experiment.
+
+    Args:
+        root: The data root, absolute.
+    """
+
+    root: Path
+
+    @classmethod
+    def find(cls, root: Path | str | None = None) -> "Layout":
+        """The layout over `root`, else `GSV_DATA_ROOT`, else `data/` beside the nearest `workspace.yaml`, else `./data`."""
+        chosen = root or os.environ.get(DATA_ROOT_VARIABLE)
+        if chosen:
+            return cls(Path(chosen).expanduser().resolve())
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / "workspace.yaml").is_file():
+                return cls(folder / "data")
+        return cls(here / "data")
+
+    def dataset(self, dataset: str) -> Path:
+        """What a source delivered, unchanged."""
+        return self.root / "dataset" / dataset
+
+    def catalog(self, dataset: str) -> Path:
+        """One row per image, validated."""
+        return self.root / "catalog" / dataset
+
+    def places(self, experiment: str) -> Path:
+        """What training sees."""
+        return self.root / "places" / experiment
+
+    def checkpoint(self, experiment: str) -> Path:
+        """Trained weights, their experiment and the training log."""
+        return self.root / "checkpoint" / experiment
+
+    def training_state(self, experiment: str) -> Path:
+        """What an interrupted training run needs to go on."""
+        return self.root / "checkpoint" / f".{experiment}.training"
+
+    def benchmark(self, benchmark: str) -> Path:
+        """Database, queries and positives."""
+        return self.root / "benchmark" / benchmark
+
+    def embeddings(self, benchmark: str, experiment: str) -> Path:
+        """Descriptors of a benchmark's images."""
+        return self.root / "embeddings" / benchmark / experiment
+
+    def faiss_index(self, benchmark: str, experiment: str) -> Path:
+        """Index over the database descriptors."""
+        return self.root / "faiss_index" / benchmark / experiment
+
+    def recall_report(self, benchmark: str, experiment: str) -> Path:
+        """Predictions, recalls and the page."""
+        return self.root / "recall_report" / benchmark / experiment
+
+    def baseline(self, benchmark: str, baseline: str) -> Path:
+        """Recall of a baseline, shared by all experiments."""
+        return self.root / "baseline" / benchmark / baseline
+
+    def leaderboard(self) -> Path:
+        """All recalls side by side."""
+        return self.root / "leaderboard"
+
+    def match(self, name: str) -> Path:
+        """Pages of `gsv-pipeline match`."""
+        return self.root / "match" / name
+
+    def wandb(self) -> Path:
+        """Run files of W&B."""
+        return self.root / "wandb"
+
+    def experiments(self) -> Path:
+        """Experiments that users write."""
+        return self.root / "experiments"
+
+    def key(self, artifact: Path) -> str:
+        """An artifact's name in manifests and messages: its path below the data root, `embeddings/demo_test/demo`."""
+        return artifact.relative_to(self.root).as_posix()
+
+    def lock(self, artifact: Path) -> Path:
+        """The file that a run locks while it makes `artifact`."""
+        return self.root / ".locks" / (self.key(artifact).replace("/", ".") + ".lock")
+
+    def failure(self, artifact: Path) -> Path:
+        """Where a failed run says why, beside the artifact."""
+        return artifact.with_name(f"{artifact.name}.failed.json")
+
+    def partial(self, artifact: Path) -> Path:
+        """The sibling in which `artifact` is written before it is renamed into place."""
+        return artifact.with_name(f".{artifact.name}.partial")
+
+    def previous(self, artifact: Path) -> Path:
+        """Where the artifact that is being replaced stands meanwhile."""
+        return artifact.with_name(f"{artifact.name}.previous")
+
+    def ensure_root(self) -> None:
+        """Create the data root.
+
+        Raises:
+            DataError: It cannot be created or written to.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"The data root {self.root} cannot be created: {error.strerror}. "
+                f"Choose another one with --data-root or {DATA_ROOT_VARIABLE}."
+            ) from error
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise DataError(
+                f"The data root {self.root} is read-only for this user. Make it writable, "
+                f"or choose another one with --data-root or {DATA_ROOT_VARIABLE}."
+            )

@@ -1,0 +1,96 @@
+"""One run at a time makes an artifact. The lock is the kernel's, so a killed run never keeps it."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Final
+
+from gsv_pipeline.errors import DataError, LockTimeoutError
+from gsv_pipeline.tracking import Tracker
+
+TIMEOUT_VARIABLE: Final = "GSV_LOCK_TIMEOUT_S"
+TIMEOUT_S: Final = 24 * 3600.0
+POLL_S: Final = 0.2
+
+
+@contextmanager
+def hold(path: Path, *, key: str, tracker: Tracker) -> Iterator[None]:
+    """Hold the lock file `path` while the artifact `key` is made.
+
+    Raises:
+        LockTimeoutError: Another run kept it longer than `GSV_LOCK_TIMEOUT_S` seconds.
+        DataError: The lock file cannot be created.
+    """
+    with _open(path) as file:
+        _acquire(file, key=key, tracker=tracker)
+        file.seek(0)
+        file.truncate()
+        started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        file.write(json.dumps({"pid": os.getpid(), "key": key, "started": started}))
+        file.flush()
+        try:
+            yield
+        finally:
+            file.seek(0)
+            file.truncate()
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def holder(path: Path) -> dict[str, str | int] | None:
+    """Who holds the lock file (`pid`, `key`, `started`), or None when nobody does."""
+    if not path.is_file():
+        return None
+    with path.open("r+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _read(file)
+        fcntl.flock(file, fcntl.LOCK_UN)
+    return None
+
+
+def _open(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"The lock {path} cannot be created: {error.strerror}. Make the data root writable, or choose another one."
+        ) from error
+
+
+def _acquire(file: IO[str], *, key: str, tracker: Tracker) -> None:
+    timeout = float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT_S))
+    started, told = time.monotonic(), False
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            other = _read(file) or {}
+            if time.monotonic() - started > timeout:
+                raise LockTimeoutError(
+                    f"'{key}' is still being made by process {other.get('pid', 'unknown')} after {timeout:.0f} s. "
+                    f"Wait for it or end it, then run the same command again; {TIMEOUT_VARIABLE} sets the patience."
+                ) from None
+            if not told:
+                tracker.message(
+                    f"{key}: another run makes it (process {other.get('pid', 'unknown')}, "
+                    f"since {other.get('started', 'just now')}); waiting"
+                )
+                told = True
+            time.sleep(POLL_S)
+
+
+def _read(file: IO[str]) -> dict[str, str | int] | None:
+    file.seek(0)
+    try:
+        value: dict[str, str | int] = json.loads(file.read())
+    except ValueError:
+        return None
+    return value

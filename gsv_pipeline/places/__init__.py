@@ -1,0 +1,5 @@
+"""What training sees: filtered places with stable labels, and the batches drawn from them."""
+
+from typing import Final
+
+VERSION: Final = 1

@@ -1,0 +1,193 @@
+"""What each artifact is made of: its settings, its inputs and the versions of the rooms that make it.
+
+One function per stage, in flow order. The chain of recipes is the asset graph, and what `manifest` compares with disk.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from gsv_pipeline import benchmarks, catalog, embeddings, evaluation, index, models, places, reports, sources, training
+from gsv_pipeline.benchmarks import BENCHMARKS, BenchmarkRow
+from gsv_pipeline.config import Experiment
+from gsv_pipeline.errors import ConfigError, DataError
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import Recipe
+from gsv_pipeline.registry import unknown_name
+from gsv_pipeline.sources import DATASETS, SOURCES, Dataset
+from gsv_pipeline.sources import demo as demo_cities
+
+SHAPES_NO_OUTPUT: Final = {"checkpoint_every_steps"}
+"""Settings of training that change how it runs and not what comes out."""
+
+
+def dataset(layout: Layout, name: str, arguments: Mapping[str, Any] | None = None) -> Recipe:
+    """A fetched data set; with `arguments` None, whatever it was fetched with is accepted."""
+    row = dataset_row(name)
+    versions = {"sources": sources.VERSION}
+    if row.source == "demo":
+        versions["demo"] = demo_cities.VERSION
+    config = None if arguments is None else {"source": row.source, "arguments": dict(arguments)}
+    return Recipe(layout.dataset(name), versions, config, f"gsv-pipeline fetch {name}")
+
+
+def catalog_of(layout: Layout, name: str, listing: str | None = None) -> Recipe:
+    """A data set's catalog; `listing` is the version of the files now on disk, which only the catalog stage looks up."""
+    config = None if listing is None else {"listing": listing}
+    return Recipe(
+        layout.catalog(name),
+        {"catalog": catalog.VERSION},
+        config,
+        f"gsv-pipeline catalog {name}",
+        (dataset(layout, name),),
+    )
+
+
+def places_of(layout: Layout, experiment: Experiment) -> Recipe:
+    """The places that an experiment trains on."""
+    config = {
+        "dataset": experiment.dataset,
+        "filter": experiment.places.model_dump(mode="json"),
+        "held_out": sorted(benchmarks.held_out_cities(experiment.dataset)),
+    }
+    return Recipe(
+        layout.places(experiment.name),
+        {"places": places.VERSION},
+        config,
+        f"gsv-pipeline places {experiment.name}",
+        (catalog_of(layout, experiment.dataset),),
+    )
+
+
+def checkpoint(layout: Layout, experiment: Experiment) -> Recipe:
+    """Trained weights, or imported ones."""
+    config: dict[str, Any] = {
+        "image": experiment.image.model_dump(mode="json"),
+        "model": experiment.model.model_dump(mode="json"),
+    }
+    versions = {"models": models.VERSION}
+    inputs: tuple[Recipe, ...] = ()
+    if experiment.weights is not None:
+        config["weights"] = file_hash(experiment.weights)
+    elif experiment.training is not None:
+        config["seed"] = experiment.seed
+        config["training"] = experiment.training.model_dump(mode="json", exclude=SHAPES_NO_OUTPUT)
+        versions["training"] = training.VERSION
+        inputs = (
+            places_of(layout, experiment),
+            *(benchmark(layout, name) for name in experiment.training.validation),
+        )
+    command = f"gsv-pipeline train {experiment.name}"
+    return Recipe(layout.checkpoint(experiment.name), versions, config, command, inputs)
+
+
+def benchmark(layout: Layout, name: str) -> Recipe:
+    """Database, queries and positives."""
+    return Recipe(
+        layout.benchmark(name),
+        {"benchmarks": benchmarks.VERSION},
+        {},
+        f"gsv-pipeline benchmark {name}",
+        (catalog_of(layout, benchmark_row(name).dataset),),
+    )
+
+
+def benchmark_row(name: str) -> BenchmarkRow:
+    """The row of BENCHMARKS.
+
+    Raises:
+        ConfigError: Unknown name.
+    """
+    if name not in BENCHMARKS:
+        raise ConfigError(unknown_name("benchmark", name, BENCHMARKS))
+    return BENCHMARKS[name]
+
+
+def embeddings_of(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
+    """Descriptors of both sides of a benchmark."""
+    return Recipe(
+        layout.embeddings(benchmark_name, experiment.name),
+        {"embeddings": embeddings.VERSION},
+        {},
+        f"gsv-pipeline embed {benchmark_name} --experiment {experiment.name}",
+        (checkpoint(layout, experiment), benchmark(layout, benchmark_name)),
+    )
+
+
+def faiss_index(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
+    """Index over the database descriptors."""
+    return Recipe(
+        layout.faiss_index(benchmark_name, experiment.name),
+        {"index": index.VERSION},
+        {"kind": "flat"},
+        f"gsv-pipeline index {benchmark_name} --experiment {experiment.name}",
+        (embeddings_of(layout, experiment, benchmark_name),),
+    )
+
+
+def recall_report(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
+    """Predictions, recalls and the page."""
+    return Recipe(
+        layout.recall_report(benchmark_name, experiment.name),
+        {"evaluation": evaluation.VERSION, "reports": reports.VERSION},
+        {"description": experiment.description},
+        f"gsv-pipeline evaluate {benchmark_name} --experiment {experiment.name}",
+        (faiss_index(layout, experiment, benchmark_name), benchmark(layout, benchmark_name)),
+    )
+
+
+def baseline(layout: Layout, benchmark_name: str, name: str, config: Mapping[str, Any]) -> Recipe:
+    """Recall of a baseline; one per benchmark, and for `untrained` one per architecture."""
+    folder = name
+    if config:
+        text = repr(sorted((key, repr(value)) for key, value in config.items()))
+        folder = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return Recipe(
+        layout.baseline(benchmark_name, folder),
+        {"embeddings": embeddings.VERSION, "evaluation": evaluation.VERSION, "models": models.VERSION},
+        config,
+        f"gsv-pipeline evaluate {benchmark_name}",
+        (benchmark(layout, benchmark_name),),
+    )
+
+
+def leaderboard(layout: Layout, report_versions: Mapping[str, str]) -> Recipe:
+    """All recalls side by side; `report_versions` are those of the reports on disk."""
+    return Recipe(
+        layout.leaderboard(),
+        {"reports": reports.VERSION},
+        {"reports": dict(report_versions)},
+        "gsv-pipeline leaderboard",
+    )
+
+
+def dataset_row(name: str) -> Dataset:
+    """The row of DATASETS.
+
+    Raises:
+        ConfigError: Unknown name.
+    """
+    if name not in DATASETS:
+        raise ConfigError(unknown_name("data set", name, DATASETS))
+    return DATASETS[name]
+
+
+def source_of(name: str) -> str:
+    """The `"module:function"` that fetches data set `name`."""
+    return SOURCES[DATASETS[name].source].fetch
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes.
+
+    Raises:
+        DataError: Missing or unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"The checkpoint {path} cannot be read: {error.strerror}. Check 'weights' in the experiment."
+        ) from error

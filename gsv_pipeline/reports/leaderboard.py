@@ -1,0 +1,79 @@
+"""All recall reports side by side: the leaderboard page and its JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gsv_pipeline.reports import rendering, tables
+from gsv_pipeline.reports.data import LeaderboardRow
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkTable:
+    """One benchmark of the leaderboard.
+
+    Args:
+        rows: Experiments from the highest R@1 down, each followed by its baselines from the highest R@1 down.
+        best: K -> the highest recall among experiments.
+    """
+
+    benchmark: str
+    rows: Sequence[LeaderboardRow]
+    best: dict[int, float]
+
+
+def write_leaderboard_page(target: Path, rows: Sequence[LeaderboardRow]) -> None:
+    """Write the leaderboard as a single HTML file that links the reports.
+
+    Args:
+        target: The HTML file; `LeaderboardRow.report` is relative to its folder, which must exist.
+        rows: In any order.
+    """
+    rendering.write_page(target, "leaderboard.html", benchmarks=group_by_benchmark(rows), ks=tables.REPORT_KS)
+
+
+def leaderboard_json(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
+    """The leaderboard as plain values, in the order of the page; recall and intervals are fractions.
+
+    Every row has `experiment`, `benchmark`, `recall_at` ({"1": 0.81}) and `interval_at` ({"1": [0.76, 0.85]}). A
+    baseline has `of`, the experiment it belongs to; an experiment has `report`, `trained_on`, `descriptor_size` and
+    `created`.
+    """
+    return [_as_json(row) for table in group_by_benchmark(rows) for row in table.rows]
+
+
+def group_by_benchmark(rows: Sequence[LeaderboardRow]) -> list[BenchmarkTable]:
+    """Benchmarks by name; inside each the order that `BenchmarkTable` promises."""
+    return [
+        _table(name, [row for row in rows if row.benchmark == name]) for name in sorted({r.benchmark for r in rows})
+    ]
+
+
+def _table(benchmark: str, rows: Sequence[LeaderboardRow]) -> BenchmarkTable:
+    ranked = sorted(rows, key=lambda row: (-row.recall_at.get(1, 0.0), row.experiment))
+    experiments = [row for row in ranked if not row.of]
+    ordered = [row for top in experiments for row in (top, *(below for below in ranked if below.of == top.experiment))]
+    # A baseline whose experiment has no report on this benchmark still counts: it goes last.
+    ordered += [row for row in ranked if row.of and row.of not in {top.experiment for top in experiments}]
+    ks = sorted({k for row in experiments for k in row.recall_at})
+    best = {k: max(row.recall_at[k] for row in experiments if k in row.recall_at) for k in ks}
+    return BenchmarkTable(benchmark, ordered, best)
+
+
+def _as_json(row: LeaderboardRow) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "experiment": row.experiment,
+        "benchmark": row.benchmark,
+        "recall_at": {str(k): float(row.recall_at[k]) for k in sorted(row.recall_at)},
+        "interval_at": {str(k): [float(bound) for bound in row.interval_at[k]] for k in sorted(row.interval_at)},
+    }
+    if row.of:
+        return {**common, "of": row.of}
+    return {
+        **common,
+        "report": row.report,
+        "trained_on": row.trained_on,
+        "descriptor_size": int(row.descriptor_size),
+        "created": row.created,
+    }

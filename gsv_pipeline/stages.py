@@ -1,0 +1,259 @@
+"""READ FIRST: the stages in flow order. Each is what a CLI command, a Dagster asset and a `dvc.yaml` stage do.
+
+A stage reads its inputs by `Layout`, calls its rooms, writes by `Layout` and returns a `StageResult`. `recipes.py` says
+what each artifact is made of; `manifest.produce` skips what is fresh, refuses stale inputs and replaces safely. Rooms
+are imported inside the functions, so that `import gsv_pipeline.stages` costs nothing.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gsv_pipeline import compose, recipes
+from gsv_pipeline.benchmarks import held_out_cities
+from gsv_pipeline.config import Experiment
+from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import Output, StageResult, produce, read_manifest, require, write_json
+from gsv_pipeline.registry import check_arguments, resolve
+from gsv_pipeline.tracking import Tracker
+
+
+def fetch_dataset(
+    layout: Layout, dataset: str, *, tracker: Tracker, arguments: Mapping[str, Any] | None = None, force: bool = False
+) -> StageResult:
+    """Get a data set from its source. Without `arguments`, a data set that is there is kept, however it was fetched."""
+    row = recipes.dataset_row(dataset)
+    found = read_manifest(layout.dataset(dataset))
+    asked = {**row.arguments, **(arguments or {})}
+    if not arguments and found is not None:
+        asked = dict(found.config.get("arguments", asked))
+    fetch = resolve(recipes.source_of(dataset))
+    try:
+        check_arguments("source", row.source, fetch, asked, provided=("target", "tracker"))
+    except ConfigError as error:
+        raise ConfigError(f"{error} {row.how_to_get}".strip()) from error
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.sources.published import image_root, listing_version
+
+        tracker.message(f"{dataset}: {row.description} Licence: {row.licence}")
+        facts = fetch(target, tracker=tracker, **asked)
+        root = image_root(target)
+        return Output({"licence": row.licence, "source": row.source, **facts}, version=listing_version(root))
+
+    return produce(layout, recipes.dataset(layout, dataset, asked), write, tracker=tracker, force=force)
+
+
+def build_catalog(layout: Layout, dataset: str, *, tracker: Tracker, force: bool = False) -> StageResult:
+    """One row per image, validated; a data set with errors is refused and the catalog that was there stays."""
+    from gsv_pipeline.sources.published import image_root, listing_version
+
+    require(layout, recipes.dataset(layout, dataset))
+    root = image_root(layout.dataset(dataset))
+    recipe = recipes.catalog_of(layout, dataset, listing_version(root))
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.catalog.build import build_catalog as build
+        from gsv_pipeline.catalog.report import REPORT_FILE, Findings
+        from gsv_pipeline.catalog.schema import CATALOG_FILE
+        from gsv_pipeline.catalog.validate import validate
+
+        findings = Findings()
+        table = build(root, findings=findings, tracker=tracker)
+        validate(table, findings)
+        report = findings.report(len(table))
+        remedy = f"Mend the files below {root}, or fetch again: gsv-pipeline fetch {dataset} --force"
+        report.require_sound(dataset=dataset, remedy=remedy)
+        table.to_parquet(target / CATALOG_FILE, index=False)
+        write_json(target / REPORT_FILE, report.to_json())
+        counts = {"images": len(table), "places": table["place_id"].nunique(), "cities": table["city"].nunique()}
+        return Output(
+            {**counts, "warnings": sum(item.count for item in report.warnings)}, version_files=(CATALOG_FILE,)
+        )
+
+    return produce(layout, recipe, write, tracker=tracker, force=force)
+
+
+def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, force: bool = False) -> StageResult:
+    """The places that the experiment trains on, at least K images each, with stable labels."""
+    check_experiment(experiment)
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.places.select import PLACES_FILE, select_places
+
+        table, clauses = select_places(
+            compose.load_catalog(layout, experiment.dataset),
+            cities=experiment.places.cities,
+            min_images_per_place=experiment.places.min_images_per_place,
+            excluded=held_out_cities(experiment.dataset),
+        )
+        table.to_parquet(target / PLACES_FILE, index=False)
+        left = {f"after {clause.name}": f"{clause.images} images, {clause.places} places" for clause in clauses}
+        counts = {
+            "images": len(table),
+            "places": int(table["label"].max()) + 1,
+            "cities": sorted(table["city"].unique()),
+        }
+        return Output({**counts, **left}, version_files=(PLACES_FILE,))
+
+    return produce(layout, recipes.places_of(layout, experiment), write, tracker=tracker, force=force)
+
+
+def train(
+    layout: Layout, experiment: Experiment, *, tracker: Tracker, restart: bool = False, force: bool = False
+) -> StageResult:
+    """Places -> checkpoint; or the import of `weights`. An interrupted run goes on, a changed one needs `restart`."""
+    check_experiment(experiment)
+    recipe = recipes.checkpoint(layout, experiment)
+    if not restart:
+        compose.refuse_changed_training(layout, experiment)
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.models.checkpoint import load_checkpoint, save_checkpoint
+
+        model = compose.build_model_of(experiment, seed=experiment.seed, pretrained=experiment.weights is None)
+        if experiment.weights is not None:
+            load_checkpoint(experiment.weights, model)
+            facts: dict[str, Any] = {"imported_from": experiment.weights.name}
+        else:
+            facts = compose.train_model(layout, experiment, model, target=target, tracker=tracker, restart=restart)
+        save_checkpoint(target / compose.MODEL_FILE, model)
+        (target / compose.EXPERIMENT_FILE).write_text(experiment.to_yaml(), encoding="utf-8")
+        size = {"descriptor_size": model.out_dim, "parameters": sum(weight.numel() for weight in model.parameters())}
+        return Output({**facts, **size}, version_files=(compose.MODEL_FILE,))
+
+    result = produce(layout, recipe, write, tracker=tracker, force=force or restart, keep_previous=True)
+    shutil.rmtree(layout.training_state(experiment.name), ignore_errors=True)
+    return result
+
+
+def build_benchmark(layout: Layout, benchmark: str, *, tracker: Tracker, force: bool = False) -> StageResult:
+    """Database, queries and positives of a benchmark."""
+    row = recipes.benchmark_row(benchmark)
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.benchmarks.data import check_benchmark, save_benchmark
+
+        data = resolve(row.load)(compose.load_catalog(layout, row.dataset))
+        check_benchmark(data, name=benchmark)
+        save_benchmark(target, data)
+        lengths = [len(rows) for rows in data.positives]
+        return Output(
+            {
+                "database_images": len(data.database),
+                "queries": len(data.queries),
+                "positives_per_query": round(sum(lengths) / len(lengths), 2),
+                "queries_without_positives": lengths.count(0),
+            }
+        )
+
+    return produce(layout, recipes.benchmark(layout, benchmark), write, tracker=tracker, force=force)
+
+
+def embed(
+    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+) -> StageResult:
+    """Descriptors of a benchmark's database and queries."""
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.embeddings import store
+
+        model = compose.load_model(layout, experiment)
+        sides = {store.DATABASE_FILE: "database", store.QUERIES_FILE: "queries"}
+        shapes: dict[str, Any] = {}
+        for file, side in sides.items():
+            descriptors = compose.describe_side(
+                layout, benchmark, model=model, image=experiment.image, side=side, tracker=tracker
+            )
+            store.save_descriptors(target / file, descriptors)
+            shapes[side] = list(descriptors.shape)
+        return Output({**shapes, "megabytes": round(sum(a * b for a, b in shapes.values()) * 4 / 1e6, 2)})
+
+    return produce(layout, recipes.embeddings_of(layout, experiment, benchmark), write, tracker=tracker, force=force)
+
+
+def build_index(
+    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+) -> StageResult:
+    """The exact FAISS index over the database descriptors."""
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.embeddings import store
+        from gsv_pipeline.index import flat
+
+        descriptors = store.load_descriptors(layout.embeddings(benchmark, experiment.name) / store.DATABASE_FILE)
+        index = flat.build_flat(descriptors)
+        flat.save_index(index, target / flat.INDEX_FILE)
+        error = flat.self_query_error(index, descriptors)
+        return Output({"vectors": index.ntotal, "dimensions": index.d, "self_query_error": error})
+
+    return produce(layout, recipes.faiss_index(layout, experiment, benchmark), write, tracker=tracker, force=force)
+
+
+def evaluate(
+    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+) -> StageResult:
+    """Predictions, recall with intervals beside three baselines, and the page that shows them."""
+    recipe = recipes.recall_report(layout, experiment, benchmark)
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.reports.recall_report import write_recall_report
+
+        score = compose.score_experiment(layout, experiment, benchmark, target=target)
+        baselines = compose.score_baselines(layout, experiment, benchmark, tracker=tracker)
+        write_recall_report(layout, experiment, benchmark, target=target, score=score, baselines=baselines)
+        compose.log_evaluation(layout, experiment, benchmark, scores=[score, *baselines], tracker=tracker)
+        return Output(
+            {
+                **{f"R@{k}": round(score.recall_at[k], 4) for k in (1, 5, 10, 20)},
+                "R@1 interval": [round(value, 4) for value in score.interval_at[1]],
+                **{f"{item.name} R@1": round(item.recall_at[1], 4) for item in baselines},
+            },
+            version_files=("recall.json", "predictions.npy"),
+        )
+
+    return produce(layout, recipe, write, tracker=tracker, force=force)
+
+
+def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) -> StageResult:
+    """All recall reports on disk side by side: `leaderboard.json` and a page."""
+    from gsv_pipeline.reports.collect import collect_rows, reports_on_disk
+
+    folders = reports_on_disk(layout)
+    versions = {layout.key(folder): manifest.data_version for folder, manifest in folders.items()}
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.reports.leaderboard import leaderboard_json, write_leaderboard_page
+
+        rows = collect_rows(layout, folders)
+        write_json(target / "leaderboard.json", leaderboard_json(rows))
+        write_leaderboard_page(target / "index.html", rows)
+        return Output({"reports": len(folders), "rows": len(rows)}, version_files=("leaderboard.json",))
+
+    return produce(layout, recipes.leaderboard(layout, versions), write, tracker=tracker, force=force)
+
+
+def check_experiment(experiment: Experiment) -> None:
+    """Compare every name and argument of an experiment with the tables, before anything runs.
+
+    Raises:
+        ConfigError: The first thing that does not fit.
+    """
+    from gsv_pipeline.models.vpr_model import check_model
+    from gsv_pipeline.training.fit import check_training
+
+    recipes.dataset_row(experiment.dataset)
+    held_out = held_out_cities(experiment.dataset)
+    for city in experiment.places.cities or ():
+        if city in held_out:
+            raise ConfigError(
+                f"experiment '{experiment.name}' trains on {city}, and benchmark '{held_out[city]}' tests on it. "
+                "Take it out of places.cities."
+            )
+    check_model(**compose.model_arguments(experiment))
+    if experiment.training is not None:
+        check_training(experiment.training)
+        for benchmark in experiment.training.validation:
+            recipes.benchmark_row(benchmark)

@@ -1,0 +1,99 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gsv_pipeline.reports.data import LeaderboardRow
+from gsv_pipeline.reports.leaderboard import leaderboard_json, write_leaderboard_page
+
+
+def row(experiment: str, benchmark: str, recall: float, of: str = "") -> LeaderboardRow:
+    return LeaderboardRow(
+        experiment,
+        benchmark,
+        {k: min(1.0, np.float32(recall) + 0.01 * k) for k in (1, 5, 10, 20)},
+        {1: (np.float64(recall - 0.05), recall + 0.05)},
+        of=of,
+        report="" if of else f"../recall_report/{benchmark}/{experiment}/report.html",
+        trained_on="" if of else "demo",
+        descriptor_size=0 if of else np.int64(1024),
+        created="" if of else "2026-05-04T14:32:00",
+    )
+
+
+ROWS = [
+    row("thumbnail", "demo_test", 0.24, of="good"),
+    row("weak", "demo_test", 0.5),
+    row("untrained", "demo_test", 0.3, of="good"),
+    row("good", "demo_test", 0.8),
+    row("untrained", "demo_test", 0.05, of="weak"),
+    row("good", "a_benchmark", 0.6),
+    row("thumbnail", "a_benchmark", 0.7, of="absent"),
+]
+ORDER = [
+    ("a_benchmark", "good", ""),
+    ("a_benchmark", "thumbnail", "absent"),
+    ("demo_test", "good", ""),
+    ("demo_test", "untrained", "good"),
+    ("demo_test", "thumbnail", "good"),
+    ("demo_test", "weak", ""),
+    ("demo_test", "untrained", "weak"),
+]
+
+
+def test_experiments_come_from_the_best_down_each_above_its_own_baselines_in_any_order_given() -> None:
+    for rows in (ROWS, ROWS[::-1]):
+        assert [(r["benchmark"], r["experiment"], r.get("of", "")) for r in leaderboard_json(rows)] == ORDER
+
+
+def test_the_json_survives_writing_and_reading_and_holds_fractions() -> None:
+    written = leaderboard_json(ROWS)
+    assert json.loads(json.dumps(written, allow_nan=False)) == written
+    good = written[2]
+    assert good["recall_at"]["1"] == pytest.approx(0.81)
+    assert good["interval_at"] == {"1": [pytest.approx(0.75), pytest.approx(0.85)]}
+    assert set(good) == {
+        "experiment", "benchmark", "recall_at", "interval_at", "report", "trained_on", "descriptor_size", "created",
+    }  # fmt: skip
+    assert set(written[3]) == {"experiment", "benchmark", "recall_at", "interval_at", "of"}
+
+
+def test_the_page_links_every_report_and_nothing_else(tmp_path: Path) -> None:
+    write_leaderboard_page(tmp_path / "index.html", ROWS)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a href="([^"]+)"', html)
+    assert links == [r["report"] for r in leaderboard_json(ROWS) if "report" in r]
+    assert not re.search(r"https?://|src=|url\(", html)
+
+
+def test_the_best_experiment_of_a_benchmark_is_bold_even_below_a_better_baseline(tmp_path: Path) -> None:
+    write_leaderboard_page(tmp_path / "index.html", ROWS)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'<span class="value best">([\d.]+)</span>', html) == [
+        "61.0", "65.0", "70.0", "80.0", "81.0", "85.0", "90.0", "100.0",
+    ]  # fmt: skip
+
+
+def test_bars_and_whiskers_are_as_long_as_the_numbers(tmp_path: Path) -> None:
+    write_leaderboard_page(tmp_path / "index.html", [row("good", "demo_test", 0.8)])
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "--value: 81.00%; --low: 75.00%; --high: 85.00%" in html
+    assert "1,024-D" in html
+    assert "2026-05-04<" in html
+
+
+def test_a_row_without_r_at_1_or_intervals_is_drawn_without_a_bar(tmp_path: Path) -> None:
+    rows = [LeaderboardRow("a<b", "x", {5: 0.5}, {}), LeaderboardRow("c", "x", {1: 0.5}, {})]
+    write_leaderboard_page(tmp_path / "index.html", rows)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "a&lt;b" in html
+    assert html.count('class="bar"') == 1
+    assert "<u>" not in html
+
+
+def test_an_empty_leaderboard_says_what_to_do(tmp_path: Path) -> None:
+    write_leaderboard_page(tmp_path / "index.html", [])
+    assert "gsv-pipeline evaluate" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert leaderboard_json([]) == []
