@@ -127,24 +127,30 @@ def leaderboard(layout: Layout, force: bool) -> None:
 @cli.command()
 @click.argument("database", type=click.Path(path_type=Path))
 @click.argument("queries", type=click.Path(path_type=Path))
+@_overrides
 @_experiment
 @click.option(
     "--labels", type=click.Path(path_type=Path), help="CSV with the columns query,database: one correct pair a line."
 )
-@click.option("--top", default=5, show_default=True, type=click.IntRange(1, 50), help="Matches shown per query.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="HTML file to write (default: under the data root)."
 )
 @click.pass_obj
 def match(
-    layout: Layout, database: Path, queries: Path, experiment: str, labels: Path | None, top: int, output: Path | None
+    layout: Layout,
+    database: Path,
+    queries: Path,
+    experiment: str,
+    overrides: tuple[str, ...],
+    labels: Path | None,
+    output: Path | None,
 ) -> None:
     """Find the DATABASE photographs that show the places of the QUERIES, and draw them.
 
     Any two folders of images. Names that hold coordinates (as GSV-Cities or VPR-datasets-downloader write them) or
     --labels turn the page into a scored one.
     """
-    chosen = load_experiment(layout, experiment)
+    chosen = load_experiment(layout, experiment, overrides)
     result = stages.match(
         layout,
         chosen,
@@ -152,7 +158,6 @@ def match(
         queries=queries,
         tracker=ConsoleTracker(),
         labels=labels,
-        top=top,
         output=output,
     )
     _show(result)

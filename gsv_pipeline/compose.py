@@ -1,8 +1,9 @@
-"""What stages need from several rooms at once: an experiment's model, its training run, its scores and its baselines."""
+"""What stages need from several rooms at once: an experiment's model, its training, its scores and its baselines."""
 
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,16 @@ from gsv_pipeline.config import Experiment, ImageInput
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Output, describe_difference, fingerprint, produce, read_manifest, require, write_json
+from gsv_pipeline.manifest import (
+    Output,
+    Recipe,
+    describe_difference,
+    fingerprint,
+    produce,
+    read_manifest,
+    require,
+    write_json,
+)
 from gsv_pipeline.sources.published import image_root
 from gsv_pipeline.tracking import Tracker, Trackers
 
@@ -235,11 +245,67 @@ def log_evaluation(
         folder=layout.wandb(),
     ) as run:
         run.log({f"{benchmark}/R@{k}": scores[0].recall_at[k] for k in KS}, 0)
-        rows = [[score.name, *(score.recall_at[k] for k in KS)] for score in scores]
+        rows: list[list[str | float]] = [[score.name, *(score.recall_at[k] for k in KS)] for score in scores]
         run.table(f"{benchmark}/recall", ["model", *(f"R@{k}" for k in KS)], rows)
 
 
-def input_versions(layout: Layout, recipe: recipes.Recipe) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class FolderMatches:
+    """Two folders of photographs and what was found in the one for the other.
+
+    Args:
+        query_names: Relative to their folder.
+        database_names: Relative to their folder.
+        predictions: [Q, 25] database rows, best first.
+        similarities: [Q, 25] cosine similarities.
+        positives: Per query the correct rows; None where nothing says which are.
+    """
+
+    query_paths: Sequence[Path]
+    database_paths: Sequence[Path]
+    query_names: Sequence[str]
+    database_names: Sequence[str]
+    predictions: Any
+    similarities: Any
+    positives: Any
+
+
+def match_folders(
+    layout: Layout, experiment: Experiment, *, database: Path, queries: Path, labels: Path | None, tracker: Tracker
+) -> FolderMatches:
+    """Describe both folders with the experiment's checkpoint and search the one with the other.
+
+    Raises:
+        DataError: A folder without images, a damaged image or unusable labels.
+        StaleInputError: The experiment has no checkpoint.
+    """
+    from gsv_pipeline.benchmarks.photographs import positives_from_csv, positives_from_names
+    from gsv_pipeline.embeddings.extract import describe
+    from gsv_pipeline.images import list_images
+    from gsv_pipeline.index.flat import build_flat, search
+
+    paths = {"database": list_images(database), "queries": list_images(queries)}
+    names = {
+        side: [path.relative_to(folder).as_posix() for path in paths[side]]
+        for side, folder in (("database", database), ("queries", queries))
+    }
+    positives = (
+        positives_from_csv(labels, queries=names["queries"], database=names["database"])
+        if labels is not None
+        else positives_from_names(paths["queries"], paths["database"])
+    )
+    model = load_model(layout, experiment)
+    described = {
+        side: describe(model, _reader(paths[side], experiment.image), tracker=tracker, description=f"Describing {side}")
+        for side in paths
+    }
+    predictions, similarities = search(build_flat(described["database"]), described["queries"], DEPTH)
+    return FolderMatches(
+        paths["queries"], paths["database"], names["queries"], names["database"], predictions, similarities, positives
+    )
+
+
+def input_versions(layout: Layout, recipe: Recipe) -> dict[str, str]:
     """Data versions of everything an artifact is made from, all the way up."""
     versions: dict[str, str] = {}
     for item in recipe.inputs:

@@ -34,15 +34,15 @@ class Part(BaseModel):
 class PlacesFilter(_Frozen):
     """Which places training sees."""
 
-    cities: tuple[str, ...] | None = Field(None, description="None: every city of the data set.")
-    min_images_per_place: int = Field(4, ge=2, description="Places with fewer images are left out.")
+    cities: tuple[str, ...] | None = Field(default=None, description="None: every city of the data set.")
+    min_images_per_place: int = Field(default=4, ge=2, description="Places with fewer images are left out.")
 
 
 class ImageInput(_Frozen):
     """The size at which images enter the model; the aspect ratio is not kept, as in the reference."""
 
-    height: int = Field(320, ge=16)
-    width: int = Field(320, ge=16)
+    height: int = Field(default=320, ge=16)
+    width: int = Field(default=320, ge=16)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
 
@@ -59,19 +59,21 @@ class Training(_Frozen):
     loss: Part = Part(name="multi_similarity")
     miner: Part = Part(name="multi_similarity")
     optimizer: Part = Part(name="adamw")
-    learning_rate: float = Field(2e-4, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     schedule: Part = Part(name="multi_step")
     sampling: Literal["within_city", "all_cities"] = "within_city"
-    places_per_batch: int = Field(100, ge=2)
-    images_per_place: int = Field(4, ge=2)
-    mirrored_places: bool = Field(False, description="A mirrored place counts as one more place.")
+    places_per_batch: int = Field(default=100, ge=2)
+    images_per_place: int = Field(default=4, ge=2)
+    mirrored_places: bool = Field(default=False, description="A mirrored place counts as one more place.")
     augmentation: Part = Part(name="randaugment")
-    epochs: int = Field(30, ge=1)
+    epochs: int = Field(default=30, ge=1)
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
-    validation: tuple[str, ...] = Field((), description="Benchmarks; R@1 on the first chooses the best checkpoint.")
-    validate_every_epochs: int = Field(1, ge=1)
-    checkpoint_every_steps: int = Field(200, ge=1)
+    validation: tuple[str, ...] = Field(
+        default=(), description="Benchmarks; the first one's R@1 chooses the checkpoint."
+    )
+    validate_every_epochs: int = Field(default=1, ge=1)
+    checkpoint_every_steps: int = Field(default=200, ge=1)
 
 
 class Experiment(_Frozen):
@@ -85,11 +87,11 @@ class Experiment(_Frozen):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-.]*$")
     description: str = ""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(default=1, ge=0)
     dataset: str = "demo"
-    places: PlacesFilter = PlacesFilter()
-    image: ImageInput = ImageInput()
-    model: ModelParts = ModelParts()
+    places: PlacesFilter = Field(default_factory=PlacesFilter)
+    image: ImageInput = Field(default_factory=ImageInput)
+    model: ModelParts = Field(default_factory=ModelParts)
     training: Training | None = None
     weights: Path | None = None
 
@@ -122,6 +124,18 @@ def experiment_files(layout: Layout) -> dict[str, Path]:
         if name in shipped:
             raise ConfigError(f"Experiment '{name}' in {own[name]} has the name of a shipped one. Rename the file.")
     return dict(sorted({**shipped, **own}.items()))
+
+
+def validation_benchmarks(layout: Layout) -> list[str]:
+    """Benchmarks that some experiment validates on, sorted; an experiment that cannot be read names none."""
+    names: set[str] = set()
+    for name in experiment_files(layout):
+        try:
+            training = load_experiment(layout, name).training
+        except ConfigError:
+            continue  # its own runs will say what is wrong with it; the others must stay usable
+        names.update(training.validation if training else ())
+    return sorted(names)
 
 
 def load_experiment(layout: Layout, name: str, overrides: Sequence[str] = ()) -> Experiment:

@@ -158,7 +158,8 @@ class ImageReader:
         if self._decoded is not None:
             return self._decoded[np.asarray(rows)]
         with ThreadPoolExecutor(self._threads) as pool:
-            return np.stack(list(pool.map(lambda row: self._read(self.paths[row]), rows)))
+            images: list[npt.NDArray[np.uint8]] = list(pool.map(lambda row: self._read(self.paths[row]), rows))
+        return np.stack(images)
 
 
 def prefetch(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:

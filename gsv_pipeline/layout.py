@@ -22,12 +22,17 @@ class Layout:
     root: Path
 
     @classmethod
-    def find(cls, root: Path | str | None = None) -> "Layout":
-        """The layout over `root`, else `GSV_DATA_ROOT`, else `data/` beside the nearest `workspace.yaml`, else `./data`."""
+    def find(cls, root: Path | str | None = None, *, start: Path | None = None) -> "Layout":
+        """Over `root`, else `GSV_DATA_ROOT`, else `data/` beside the nearest `workspace.yaml`, else `./data`.
+
+        Args:
+            root: The data root, when it is known.
+            start: Where the search for `workspace.yaml` begins; the working directory if None.
+        """
         chosen = root or os.environ.get(DATA_ROOT_VARIABLE)
         if chosen:
             return cls(Path(chosen).expanduser().resolve())
-        here = Path.cwd()
+        here = start or Path.cwd()
         for folder in (here, *here.parents):
             if (folder / "workspace.yaml").is_file():
                 return cls(folder / "data")

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
@@ -30,7 +30,7 @@ def hold(path: Path, *, key: str, tracker: Tracker) -> Iterator[None]:
         _acquire(file, key=key, tracker=tracker)
         file.seek(0)
         file.truncate()
-        started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        started = datetime.now(UTC).isoformat(timespec="seconds")
         file.write(json.dumps({"pid": os.getpid(), "key": key, "started": started}))
         file.flush()
         try:

@@ -1,4 +1,4 @@
-"""manifest.json beside each artifact: what it was made from, whether that still holds, and how it is replaced safely."""
+"""manifest.json beside each artifact: what it was made from, whether that still holds, how it is replaced safely."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -227,10 +227,10 @@ def _write(layout: Layout, recipe: Recipe, write: Callable[[Path], Output], *, k
             data_version=version,
             versions=dict(recipe.versions),
             config=_plain(recipe.config or {}),
-            inputs={layout.key(item.path): _version_of(item) for item in recipe.inputs},
+            inputs={layout.key(item.path): require(layout, item).data_version for item in recipe.inputs},
             metadata=_plain(output.metadata),
             provenance=provenance(),
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
             wall_seconds=round(time.perf_counter() - started, 2),
         )
         write_json(partial / MANIFEST, {name: getattr(manifest, name) for name in Manifest.__dataclass_fields__})
@@ -286,7 +286,7 @@ def _record_failure(layout: Layout, artifact: Path, error: BaseException) -> Non
         "key": layout.key(artifact),
         "error": type(error).__name__,
         "message": str(error),
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:
         layout.failure(artifact).parent.mkdir(parents=True, exist_ok=True)
@@ -303,8 +303,8 @@ def _explained(error: BaseException, layout: Layout) -> BaseException:
     if "No space left on device" in text:
         free = shutil.disk_usage(layout.root).free / 1e6
         return DataError(
-            f"The disk of the data root {layout.root} is full ({free:.0f} MB free). What was there before is untouched. "
-            "Free some space and run the same command again."
+            f"The disk of the data root {layout.root} is full ({free:.0f} MB free). "
+            "What was there before is untouched. Free some space and run the same command again."
         )
     if isinstance(error, PermissionError) or "Read-only file system" in text:
         return DataError(

@@ -33,7 +33,7 @@ def dataset(layout: Layout, name: str, arguments: Mapping[str, Any] | None = Non
 
 
 def catalog_of(layout: Layout, name: str, listing: str | None = None) -> Recipe:
-    """A data set's catalog; `listing` is the version of the files now on disk, which only the catalog stage looks up."""
+    """A data set's catalog; `listing` is the version of the files, which only the catalog stage looks up."""
     config = None if listing is None else {"listing": listing}
     return Recipe(
         layout.catalog(name),

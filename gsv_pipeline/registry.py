@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 
 from gsv_pipeline.errors import ConfigError
 
-
 T = TypeVar("T")
 
 

@@ -77,8 +77,11 @@ def build_catalog(layout: Layout, dataset: str, *, tracker: Tracker, force: bool
 
 
 def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, force: bool = False) -> StageResult:
-    """The places that the experiment trains on, at least K images each, with stable labels."""
+    """The places that the experiment trains on, at least K images each, with stable labels. Imported weights need none."""
     check_experiment(experiment)
+    if experiment.training is None:
+        tracker.message(f"Experiment '{experiment.name}' imports weights, so it needs no places")
+        return StageResult(layout.places(experiment.name), {"needed": False}, data_version="none", cached=True)
 
     def write(target: Path) -> Output:
         from gsv_pipeline.places.select import PLACES_FILE, select_places
@@ -233,6 +236,43 @@ def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) 
         return Output({"reports": len(folders), "rows": len(rows)}, version_files=("leaderboard.json",))
 
     return produce(layout, recipes.leaderboard(layout, versions), write, tracker=tracker, force=force)
+
+
+def match(
+    layout: Layout,
+    experiment: Experiment,
+    *,
+    database: Path,
+    queries: Path,
+    tracker: Tracker,
+    labels: Path | None = None,
+    output: Path | None = None,
+) -> StageResult:
+    """Any two folders of photographs: describe, search, draw the matches. Not an asset: nothing depends on it."""
+    from gsv_pipeline.evaluation.recall import recall_at_k
+    from gsv_pipeline.reports.gallery import write_match_page
+
+    found = compose.match_folders(
+        layout, experiment, database=database, queries=queries, labels=labels, tracker=tracker
+    )
+    page = output or layout.match(experiment.name) / f"{queries.resolve().name}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_match_page(
+        page,
+        title=f"{queries.resolve().name} among {database.resolve().name}, by {experiment.name}",
+        queries=found.query_paths,
+        database=found.database_paths,
+        predictions=found.predictions,
+        scores=found.similarities,
+        positives=found.positives,
+        query_names=found.query_names,
+        database_names=found.database_names,
+    )
+    facts: dict[str, Any] = {"queries": len(found.query_paths), "database_images": len(found.database_paths)}
+    if found.positives is not None:
+        recalls = recall_at_k(found.predictions, found.positives, (1, 5, 10))
+        facts.update({f"R@{k}": round(value, 4) for k, value in recalls.items()})
+    return StageResult(page, facts, data_version="", cached=False)
 
 
 def check_experiment(experiment: Experiment) -> None:

@@ -113,7 +113,7 @@ def _names_by_place_and_panoid(folder: Path, findings: Findings) -> dict[tuple[i
     """File names by what identifies a photograph. Never by printing its coordinates: their text is not stable."""
     names: dict[tuple[int, str], str] = {}
     strange = []
-    for entry in sorted(os.listdir(folder)):
+    for entry in sorted(path.name for path in folder.iterdir()):
         parsed = parse_name(Path(entry).stem) if entry.lower().endswith(".jpg") else None
         if parsed is None:
             strange.append(f"{folder.name}/{entry}")

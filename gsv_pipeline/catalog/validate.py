@@ -41,14 +41,15 @@ def _close_pairs(latlon: npt.NDArray[np.float64]) -> list[tuple[int, int, float]
     order = np.argsort(latlon[:, 0], kind="stable")
     reach = np.degrees(MIN_SEPARATION_M / EARTH_RADIUS_M)
     ends = np.searchsorted(latlon[order, 0], latlon[order, 0] + reach, side="right")
-    pairs = []
+    pairs: list[tuple[int, int, float]] = []
     for position, end in enumerate(ends):
         others = order[position + 1 : end]
         metres = distance_m(latlon[order[position]], latlon[others])
         for other, apart in zip(others, metres, strict=True):
             if apart < MIN_SEPARATION_M:
-                pairs.append((*sorted((int(order[position]), int(other))), float(apart)))
-    return [(first, second, apart) for first, second, apart in pairs]
+                first, second = sorted((int(order[position]), int(other)))
+                pairs.append((first, second, float(apart)))
+    return pairs
 
 
 def _ids(table: pd.DataFrame, broken: npt.NDArray[np.bool_]) -> list[str]:

@@ -18,7 +18,7 @@ Float = npt.NDArray[np.float32]
 
 
 def colour_histogram(path: Path) -> Float:
-    """[512] joint RGB histogram of 8×8×8 bins, square root, unit norm (the cosine is then Bhattacharyya's coefficient)."""
+    """[512] joint RGB histogram of 8×8×8 bins, square root, unit norm: the cosine is Bhattacharyya's coefficient."""
     pixels = np.asarray(open_image(path), dtype=np.int64).reshape(-1, 3) * HISTOGRAM_BINS // 256  # [H*W, 3]
     codes = (pixels[:, 0] * HISTOGRAM_BINS + pixels[:, 1]) * HISTOGRAM_BINS + pixels[:, 2]
     counts = np.bincount(codes, minlength=HISTOGRAM_BINS**3)

@@ -34,7 +34,8 @@ def first_hits(predictions: Ints, positives: Sequence[Ints]) -> Ints:
     position = np.searchsorted(wanted, keys)
     hit = (position < len(wanted)) & (predictions >= 0)
     hit &= wanted[np.minimum(position, len(wanted) - 1)] == keys if len(wanted) else False
-    return np.where(hit.any(axis=1), hit.argmax(axis=1), depth).astype(np.int64)
+    ranks: Ints = np.where(hit.any(axis=1), hit.argmax(axis=1), depth).astype(np.int64)
+    return ranks
 
 
 def recall_at_k(predictions: Ints, positives: Sequence[Ints], ks: Sequence[int] = KS) -> dict[int, float]:

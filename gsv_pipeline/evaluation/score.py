@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gsv_pipeline.benchmarks.data import BenchmarkData
-from gsv_pipeline.evaluation.intervals import recall_interval
 from gsv_pipeline.evaluation import DEPTH
+from gsv_pipeline.evaluation.intervals import recall_interval
 from gsv_pipeline.evaluation.recall import KS, first_hits
 from gsv_pipeline.manifest import write_json
 

@@ -15,7 +15,7 @@ Float = npt.NDArray[np.float32]
 
 
 def build_flat(descriptors: Float) -> Any:
-    """An `IndexFlatL2` over [N, D]: exact, and on unit vectors the order of cosine similarity, as the reference has it."""
+    """An `IndexFlatL2` over [N, D]: exact, and on unit vectors in the order of cosine similarity (FIELD 1.7)."""
     index = faiss.IndexFlatL2(descriptors.shape[1])
     index.add(np.ascontiguousarray(descriptors, dtype=np.float32))
     return index

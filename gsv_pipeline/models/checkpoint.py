@@ -139,7 +139,8 @@ def _read_torch(path: Path) -> object:
             ) from error
         reason = error if isinstance(error, OSError) else type(error).__name__
         raise DataError(
-            f"Checkpoint {path} ({path.stat().st_size} bytes) is no readable PyTorch checkpoint ({reason}). It may be cut short or be something else: copy or download it again."
+            f"Checkpoint {path} ({path.stat().st_size} bytes) is no readable PyTorch checkpoint ({reason}). "
+            "It may be cut short or be something else: copy or download it again."
         ) from error
     return content
 

@@ -1,5 +1,6 @@
 """Guesses about checkpoint files, for error messages: whose weights they are, what a pickle wanted to import."""
 
+import pickle
 import pickletools
 import re
 from collections.abc import Iterator, Mapping
@@ -57,6 +58,9 @@ def _imports_of(path: Path) -> Iterator[str]:
     texts: list[str] = []
     try:
         with path.open("rb") as file:
+            if file.read(1) != pickle.PROTO:
+                return  # older protocols are text, and any text could look like one
+            file.seek(0)
             for opcode, argument, _ in pickletools.genops(file):
                 if opcode.name == "GLOBAL":
                     yield str(argument).replace(" ", ".")

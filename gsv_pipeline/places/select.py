@@ -1,4 +1,4 @@
-"""Catalog -> the places of an experiment. Labels come from sorted keys, so they do not depend on the order of cities."""
+"""Catalog -> the places of an experiment. Labels come from sorted keys: the order of cities does not matter."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +65,7 @@ def write_recall_report(
         facts=_facts(layout, experiment, benchmark, data),
         provenance=_provenance(layout, experiment, benchmark),
         experiment_yaml=experiment.to_yaml(),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     save_baselines(target, baselines)
     write_report(target / PAGE_FILE, report)

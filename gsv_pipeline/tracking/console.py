@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -11,7 +11,7 @@ from gsv_pipeline.tracking.protocol import NullTracker, Progress
 
 
 class _Bar:
-    def __init__(self, bar: "tqdm[None]") -> None:
+    def __init__(self, bar: Any) -> None:
         self._bar = bar
 
     def advance(self, count: int = 1, **shown: float) -> None:

@@ -32,9 +32,8 @@ class _Lines:
         rate = self._done / (now - self._started)
         left = (self._total - self._done) / rate
         numbers = "".join(f", {name} {value:.3f}" for name, value in shown.items())
-        self._log.info(
-            f"{self._description}: {self._done} of {self._total} ({rate:.1f} {self._unit}/s, {left:.0f} s left{numbers})"
-        )
+        share = f"{self._description}: {self._done} of {self._total}"
+        self._log.info(f"{share} ({rate:.1f} {self._unit}/s, {left:.0f} s left{numbers})")
 
 
 class DagsterLogTracker(NullTracker):

@@ -75,11 +75,11 @@ def fit(
     )
     if sampler.num_labels < training.places_per_batch:
         raise ConfigError(
-            f"training.places_per_batch is {training.places_per_batch}, but there are only {sampler.num_labels} places. "
+            f"training.places_per_batch is {training.places_per_batch}, but there are {sampler.num_labels} places. "
             "Lower it, or admit more places."
         )
     device = choose_device()
-    fabric = Fabric(accelerator=device, devices=1, precision=choose_precision(training.precision, device))  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=device, devices=1, precision=choose_precision(training.precision, device))
     optimizer = build_optimizer(
         training.optimizer.name,
         model.parameters(),

@@ -84,7 +84,7 @@ class Trainer:
         tracker: Tracker,
     ) -> None:
         self.fabric = fabric
-        self.model, self.optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)  # type: ignore[call-overload]
+        self.model, self.optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
         self.sampler = sampler
         self.read_images = read_images
         self.settings = settings

@@ -122,6 +122,12 @@ def test_a_plain_pickle_with_code_is_refused_by_name_and_never_executed(tmp_path
     assert ".mkdir" in message
 
 
+def test_a_pickle_of_the_oldest_protocol_is_never_executed(tmp_path, model, refuses):
+    path = tmp_path / "model.ckpt"
+    path.write_bytes(pickle.dumps({"weights": Payload()}, protocol=0))
+    refuses(path, model)
+
+
 def test_a_torch_file_with_code_is_refused_by_name_and_never_executed(tmp_path, model, refuses):
     path = tmp_path / "model.ckpt"
     torch.save({"state_dict": model.state_dict(), "callbacks": Payload()}, path)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import torch
 import torchvision
 from torch import Tensor, nn
 
@@ -65,8 +66,8 @@ class ResNet(Backbone):
         state, source = read_pretrained(architecture, weights)
         kept = {name: value for name, value in state.items() if name.split(".")[0] not in dropped}
         # Files from before torch 0.4.1, ImageNet's among them, have no step counters in their batch norms.
-        counters = {name: value for name, value in self.model.state_dict().items() if name.endswith(COUNTER)}
-        load_strictly({**counters, **kept}, self.model, source=source)
+        counted = [name.removesuffix(".running_mean") + COUNTER for name in kept if name.endswith(".running_mean")]
+        load_strictly({**{name: torch.tensor(0) for name in counted}, **kept}, self.model, source=source)
 
     def _freeze(self, level: int) -> None:
         steps = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",))

@@ -1,0 +1,72 @@
+# Everything a person types. Each target does its own set-up, so that a bare machine needs Python >= 3.11, make and git only.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The data root of the repository; GSV_DATA_ROOT chooses another one. Another SEED gets a data root of its own.
+SEED ?= 1
+ROWS ?=
+# CPU wheels of torch where the default index would bring several GB of CUDA: make demo TORCH_INDEX=https://...
+TORCH_INDEX ?=
+# The pair the tests run with; pyproject.toml admits others. An environment that has torch already keeps its own.
+TORCH_PACKAGES ?= torch==2.14.1 torchvision==0.29.1
+
+ifneq ($(SEED),1)
+export GSV_DATA_ROOT ?= $(CURDIR)/data/seed_$(SEED)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo ui test check format bench clean-venv
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+# A pair of torch and torchvision that is already installed is kept; nothing is fetched twice.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version). Choose one: make demo PYTHON=python3.12"; exit 2; }
+	@echo "Making $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.torch: $(VENV)/bin/python
+	@echo "Installing torch and torchvision (once)"
+	@$(BIN)/python -c 'import torch, torchvision' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH_PACKAGES)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.torch pyproject.toml
+	@echo "Installing gsv-pipeline with Dagster, DVC and W&B (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run pyproject.toml
+	@echo "Installing what the tests need (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/.run  ## make .venv with everything the pipeline needs
+
+install-dev: $(VENV)/.dev
+
+demo: $(VENV)/.run  ## the whole chain on the embedded city: some minutes, ends with a recall table
+	@GSV_DEMO_SEED=$(SEED) $(BIN)/dagster job execute -f assets/definitions.py -d . -j demo -c assets/demo_run.yaml
+	@$(BIN)/gsv-pipeline leaderboard
+
+ui: $(VENV)/.run  ## the Dagster UI over the same data root: http://127.0.0.1:3000
+	@$(BIN)/dagster dev -w workspace.yaml
+
+test: $(VENV)/.dev  ## all tests, with branch coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+check: $(VENV)/.dev  ## format, lint, types, import contracts, experiments
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/gsv-pipeline check
+
+format: $(VENV)/.dev  ## put the code into its format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## performance beside its baselines; ROWS=name,... runs some
+	@$(BIN)/python -m tests.perf $(ROWS)
