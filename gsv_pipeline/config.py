@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.layout import Layout
+from gsv_pipeline.layout import RESERVED_ENDINGS, Layout
 from gsv_pipeline.registry import unknown_name
 
 SHIPPED: Final = Path(__file__).parent / "configs" / "experiments"
@@ -94,6 +94,13 @@ class Experiment(_Frozen):
     model: ModelParts = Field(default_factory=ModelParts)
     training: Training | None = None
     weights: Path | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_sibling(cls, name: str) -> str:
+        if name.endswith(RESERVED_ENDINGS):
+            raise ValueError(f"'{name}' ends in {Path(name).suffix}, which names what lies beside an artifact; rename it")
+        return name
 
     @model_validator(mode="after")
     def _trains_or_imports(self) -> Self:

@@ -28,7 +28,9 @@ def distance_m(first: Float, second: Float) -> Float:
 
 def normalise_bearing(degrees: Float) -> Float:
     """Degrees clockwise from north in [0, 360); published headings may exceed 360."""
-    return np.mod(degrees, 360.0)
+    turned = np.mod(degrees, 360.0)
+    # A tiny negative angle is rounded up to 360 itself.
+    return np.where(turned == 360.0, 0.0, turned)
 
 
 def bearing_difference(first: Float, second: Float) -> Float:

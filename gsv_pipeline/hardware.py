@@ -29,7 +29,7 @@ def choose_precision(asked: str, device: str) -> str:
         return "bf16-mixed" if _cpu_has_bf16() else "32-true"
     import torch
 
-    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
 
 
 def _cpu_has_bf16() -> bool:

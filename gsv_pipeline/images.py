@@ -35,7 +35,7 @@ def open_image(path: Path) -> Image.Image:
         raise DataError(f"Image {path} is missing.") from error
     except UnidentifiedImageError as error:
         raise DataError(_unidentified(path)) from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"Image {path} is damaged: {error}.") from error
 
 
@@ -76,14 +76,14 @@ def list_images(folder: Path) -> list[Path]:
     found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not found:
         raise DataError(f"No image in {folder}. Expected files that end in {', '.join(SUFFIXES)}.")
-    return sorted(found, key=lambda path: _natural(path.relative_to(folder).as_posix()))
+    return sorted(found, key=lambda path: (_natural(name := path.relative_to(folder).as_posix()), name))
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:
     parts: list[tuple[int, int, str]] = []
     digits = ""
     for character in [*text, ""]:
-        if character.isdigit():
+        if character.isdecimal():  # not isdigit: a superscript two is a digit that int() refuses
             digits += character
             continue
         if digits:

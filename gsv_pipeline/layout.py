@@ -9,6 +9,8 @@ from gsv_pipeline.errors import DataError
 
 DATA_ROOT_VARIABLE: Final = "GSV_DATA_ROOT"
 MANIFEST: Final = "manifest.json"
+RESERVED_ENDINGS: Final = (".previous", ".failed.json", ".partial", ".training")
+"""What stands beside an artifact ends like this, so no artifact may be called so."""
 
 
 @dataclass(frozen=True, slots=True)

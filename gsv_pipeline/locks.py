@@ -5,12 +5,12 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
-from gsv_pipeline.errors import DataError, LockTimeoutError
+from gsv_pipeline.errors import ConfigError, DataError, LockTimeoutError
 from gsv_pipeline.tracking import Tracker
 
 TIMEOUT_VARIABLE: Final = "GSV_LOCK_TIMEOUT_S"
@@ -24,20 +24,17 @@ def hold(path: Path, *, key: str, tracker: Tracker) -> Iterator[None]:
 
     Raises:
         LockTimeoutError: Another run kept it longer than `GSV_LOCK_TIMEOUT_S` seconds.
+        ConfigError: `GSV_LOCK_TIMEOUT_S` is no number.
         DataError: The lock file cannot be created.
     """
     with _open(path) as file:
         _acquire(file, key=key, tracker=tracker)
-        file.seek(0)
-        file.truncate()
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        file.write(json.dumps({"pid": os.getpid(), "key": key, "started": started}))
-        file.flush()
+        _note(file, json.dumps({"pid": os.getpid(), "key": key, "started": started}))
         try:
             yield
         finally:
-            file.seek(0)
-            file.truncate()
+            _note(file, "")
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
@@ -45,7 +42,7 @@ def holder(path: Path) -> dict[str, str | int] | None:
     """Who holds the lock file (`pid`, `key`, `started`), or None when nobody does."""
     if not path.is_file():
         return None
-    with path.open("r+", encoding="utf-8") as file:
+    with path.open(encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -64,8 +61,23 @@ def _open(path: Path) -> IO[str]:
         ) from error
 
 
+def _note(file: IO[str], text: str) -> None:
+    """Replace what the file says. It only informs others: a full disk must not end the run here."""
+    with suppress(OSError):
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), text.encode())
+
+
+def _timeout() -> float:
+    asked = os.environ.get(TIMEOUT_VARIABLE, "")
+    try:
+        return float(asked or TIMEOUT_S)
+    except ValueError as error:
+        raise ConfigError(f"{TIMEOUT_VARIABLE} is {asked!r}, expected a number of seconds.") from error
+
+
 def _acquire(file: IO[str], *, key: str, tracker: Tracker) -> None:
-    timeout = float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT_S))
+    timeout = _timeout()
     started, told = time.monotonic(), False
     while True:
         try:

@@ -17,6 +17,8 @@ from gsv_pipeline.provenance import provenance
 from gsv_pipeline.tracking import Tracker
 
 SCHEMA: Final = 1
+_DISK_FULL: Final = ("No space left on device", "Disk quota exceeded")
+_ABSENT: Final = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def produce(
         if not force and why_stale(layout, recipe) is None:
             return _cached(recipe, key, tracker)
         for item in recipe.inputs:
-            require(layout, item)
+            require(layout, item)  # outside `try`: a refusal is no failed run
         try:
             return _write(layout, recipe, write, keep_previous=keep_previous)
         except BaseException as error:
@@ -216,6 +218,9 @@ def hash_files(folder: Path, names: Iterable[str] | None = None) -> str:
 def _write(layout: Layout, recipe: Recipe, write: Callable[[Path], Output], *, keep_previous: bool) -> StageResult:
     partial = layout.partial(recipe.path)
     started = time.perf_counter()
+    # Noted before the work: an input that is replaced meanwhile makes this output stale, as it should.
+    inputs = {layout.key(item.path): require(layout, item).data_version for item in recipe.inputs}
+    identity = fingerprint(layout, recipe)
     try:
         _remove(partial)
         partial.mkdir(parents=True)
@@ -223,11 +228,11 @@ def _write(layout: Layout, recipe: Recipe, write: Callable[[Path], Output], *, k
         version = output.version or hash_files(partial, output.version_files)
         manifest = Manifest(
             key=layout.key(recipe.path),
-            fingerprint=fingerprint(layout, recipe),
+            fingerprint=identity,
             data_version=version,
             versions=dict(recipe.versions),
             config=_plain(recipe.config or {}),
-            inputs={layout.key(item.path): require(layout, item).data_version for item in recipe.inputs},
+            inputs=inputs,
             metadata=_plain(output.metadata),
             provenance=provenance(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -248,8 +253,12 @@ def _write(layout: Layout, recipe: Recipe, write: Callable[[Path], Output], *, k
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON through a temporary file, so that a reader never sees half of it."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _replace(layout: Layout, artifact: Path, partial: Path, *, keep_previous: bool) -> None:
@@ -300,13 +309,17 @@ def _explained(error: BaseException, layout: Layout) -> BaseException:
     if isinstance(error, GsvError):
         return error
     text = str(error)
-    if "No space left on device" in text:
+    if any(words in text for words in _DISK_FULL):
         free = shutil.disk_usage(layout.root).free / 1e6
         return DataError(
             f"The disk of the data root {layout.root} is full ({free:.0f} MB free). "
             "What was there before is untouched. Free some space and run the same command again."
         )
-    if isinstance(error, PermissionError) or "Read-only file system" in text:
+    refused = isinstance(error, PermissionError) or "Read-only file system" in text
+    file = error.filename if isinstance(error, OSError) and isinstance(error.filename, str) else ""
+    if refused and file and not Path(file).is_relative_to(layout.root):
+        return DataError(f"{file} is not accessible: {text}. Give this user access to it, and run the command again.")
+    if refused:
         return DataError(
             f"The data root {layout.root} cannot be written: {text}. Make it writable, or choose another one."
         )
@@ -332,7 +345,7 @@ def describe_difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -
 def _difference(found: Mapping[str, Any], expected: Mapping[str, Any], prefix: str = "") -> str:
     parts: list[str] = []
     for key in sorted({*found, *expected}):
-        ours, theirs = found.get(key), expected.get(key)
+        ours, theirs = found.get(key, _ABSENT), expected.get(key, _ABSENT)
         if ours == theirs:
             continue
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):

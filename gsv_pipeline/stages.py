@@ -77,7 +77,7 @@ def build_catalog(layout: Layout, dataset: str, *, tracker: Tracker, force: bool
 
 
 def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, force: bool = False) -> StageResult:
-    """The places that the experiment trains on, at least K images each, with stable labels. Imported weights need none."""
+    """The places that the experiment trains on, K images each at least, labels stable. Imported weights need none."""
     check_experiment(experiment)
     if experiment.training is None:
         tracker.message(f"Experiment '{experiment.name}' imports weights, so it needs no places")
@@ -228,12 +228,12 @@ def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) 
     versions = {layout.key(folder): manifest.data_version for folder, manifest in folders.items()}
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.reports.leaderboard import leaderboard_json, write_leaderboard_page
+        from gsv_pipeline.reports import leaderboard
 
         rows = collect_rows(layout, folders)
-        write_json(target / "leaderboard.json", leaderboard_json(rows))
-        write_leaderboard_page(target / "index.html", rows)
-        return Output({"reports": len(folders), "rows": len(rows)}, version_files=("leaderboard.json",))
+        write_json(target / leaderboard.LEADERBOARD_FILE, leaderboard.leaderboard_json(rows))
+        leaderboard.write_leaderboard_page(target / leaderboard.LEADERBOARD_PAGE, rows)
+        return Output({"reports": len(folders), "rows": len(rows)}, version_files=(leaderboard.LEADERBOARD_FILE,))
 
     return produce(layout, recipes.leaderboard(layout, versions), write, tracker=tracker, force=force)
 

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gsv_pipeline.reports import rendering, tables
 from gsv_pipeline.reports.data import LeaderboardRow
+
+LEADERBOARD_FILE: Final = "leaderboard.json"
+LEADERBOARD_PAGE: Final = "index.html"
 
 
 @dataclass(frozen=True, slots=True)

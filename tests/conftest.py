@@ -1,0 +1,58 @@
+"""A tiny rendered demo and experiments over it, made once per test session."""
+
+import os
+import shutil
+from pathlib import Path
+
+# One thread a process: the suite runs in several, and torch's threads would spin against each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+from gsv_pipeline import stages
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.tracking import NullTracker
+from tests.tiny import TINY_CITY, run_chain, tiny_experiment
+
+@pytest.fixture(autouse=True)
+def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test speaks to W&B or finds a data root by accident."""
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.delenv("GSV_DATA_ROOT", raising=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with the demo data set rendered tiny and its catalog. Read it; copy it to change it."""
+    layout = Layout(tmp_path_factory.mktemp("tiny") / "data")
+    stages.fetch_dataset(layout, "demo", tracker=NullTracker(), arguments=TINY_CITY)
+    stages.build_catalog(layout, "demo", tracker=NullTracker())
+    return layout.root
+
+
+@pytest.fixture(scope="session")
+def tiny_chain(tiny_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root in which the whole chain has run for the experiment `demo` made tiny."""
+    root = tmp_path_factory.mktemp("chain") / "data"
+    shutil.copytree(tiny_demo, root)
+    previous, os.environ["WANDB_MODE"] = os.environ.get("WANDB_MODE"), "disabled"
+    try:
+        run_chain(Layout(root), tiny_experiment(Layout(root)))
+    finally:
+        os.environ.pop("WANDB_MODE") if previous is None else os.environ.update(WANDB_MODE=previous)
+    return root
+
+
+@pytest.fixture
+def tiny_layout(tiny_demo: Path, tmp_path: Path) -> Layout:
+    """A private copy of `tiny_demo`."""
+    shutil.copytree(tiny_demo, tmp_path / "data")
+    return Layout(tmp_path / "data")
+
+
+@pytest.fixture
+def chain_layout(tiny_chain: Path, tmp_path: Path) -> Layout:
+    """A private copy of `tiny_chain`."""
+    shutil.copytree(tiny_chain, tmp_path / "data")
+    return Layout(tmp_path / "data")

@@ -1,0 +1,352 @@
+"""The corridor: the whole chain on a tiny city, what is cached, what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from tests.tiny import run_chain, tiny_experiment
+from safetensors.torch import load_file
+
+from gsv_pipeline import recipes, stages
+from gsv_pipeline.config import Experiment, load_experiment
+from gsv_pipeline.errors import ConfigError, DataError, RunError, StaleInputError, TrainingError
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import read_manifest
+from gsv_pipeline.tracking import NullTracker
+
+TRACKER = NullTracker()
+
+
+class Heard(NullTracker):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_the_chain_leaves_every_artifact_with_its_manifest(chain_layout: Layout) -> None:
+    folders = [
+        chain_layout.dataset("demo"),
+        chain_layout.catalog("demo"),
+        chain_layout.places("demo"),
+        chain_layout.checkpoint("demo"),
+        chain_layout.leaderboard(),
+    ]
+    for benchmark in ("demo_val", "demo_test"):
+        folders.append(chain_layout.benchmark(benchmark))
+        folders.append(chain_layout.embeddings(benchmark, "demo"))
+        folders.append(chain_layout.faiss_index(benchmark, "demo"))
+        folders.append(chain_layout.recall_report(benchmark, "demo"))
+    for folder in folders:
+        manifest = read_manifest(folder)
+        assert manifest is not None, folder
+        assert manifest.provenance["packages"]["torch"]
+    assert not list(chain_layout.root.rglob("*.partial"))
+    assert not list(chain_layout.root.rglob("*.failed.json"))
+
+
+def test_training_never_sees_a_benchmark_city(chain_layout: Layout) -> None:
+    places = pd.read_parquet(chain_layout.places("demo") / "places.parquet")
+    trained = set(places["city"])
+    for benchmark in ("demo_val", "demo_test"):
+        for side in ("database", "queries"):
+            table = pd.read_parquet(chain_layout.benchmark(benchmark) / f"{side}.parquet")
+            assert trained.isdisjoint(table["place_id"].str.split("/").str[0])
+
+
+def test_everything_is_cached_the_second_time_and_says_so(chain_layout: Layout) -> None:
+    experiment, heard = tiny_experiment(chain_layout), Heard()
+    before = {path: path.stat().st_mtime_ns for path in chain_layout.root.rglob("manifest.json")}
+    results = [
+        stages.fetch_dataset(chain_layout, "demo", tracker=heard),
+        stages.build_catalog(chain_layout, "demo", tracker=heard),
+        stages.build_places(chain_layout, experiment, tracker=heard),
+        stages.train(chain_layout, experiment, tracker=heard),
+        stages.build_benchmark(chain_layout, "demo_test", tracker=heard),
+        stages.embed(chain_layout, experiment, "demo_test", tracker=heard),
+        stages.build_index(chain_layout, experiment, "demo_test", tracker=heard),
+        stages.evaluate(chain_layout, experiment, "demo_test", tracker=heard),
+        stages.write_leaderboard(chain_layout, tracker=heard),
+    ]
+    assert all(result.cached for result in results)
+    assert len(heard.said) == len(results)
+    assert all("unchanged" in text for text in heard.said)
+    assert before == {path: path.stat().st_mtime_ns for path in chain_layout.root.rglob("manifest.json")}
+
+
+def test_recall_json_agrees_with_stored_predictions_and_positives(chain_layout: Layout) -> None:
+    report = chain_layout.recall_report("demo_test", "demo")
+    stored = json.loads((report / "recall.json").read_text())
+    predictions = np.load(report / "predictions.npy")
+    with np.load(chain_layout.benchmark("demo_test") / "positives.npz") as file:
+        positives = np.split(file["flat"], np.cumsum(file["lengths"])[:-1])
+    for k in (1, 5, 10):
+        hits = [bool(set(row[:k]) & set(rows)) for row, rows in zip(predictions.tolist(), positives, strict=True)]
+        assert stored["recall_at"][str(k)] == pytest.approx(np.mean(hits))
+        low, high = stored["interval_at"][str(k)]
+        assert low <= stored["recall_at"][str(k)] <= high
+
+
+def test_the_leaderboard_has_a_row_per_report_and_per_baseline(chain_layout: Layout) -> None:
+    rows = json.loads((chain_layout.leaderboard() / "leaderboard.json").read_text())
+    for benchmark in ("demo_val", "demo_test"):
+        here = [row for row in rows if row["benchmark"] == benchmark]
+        assert [row["experiment"] for row in here if not row.get("of")] == ["demo"]
+        baselines = {row["experiment"]: row["of"] for row in here if row.get("of")}
+        assert baselines == dict.fromkeys(("untrained", "colour_histogram", "thumbnail"), "demo")
+    for row in rows:
+        assert set(row["recall_at"]) >= {"1", "5", "10", "20"}
+        assert all(0.0 <= value <= 1.0 for value in row["recall_at"].values())
+
+
+def test_baselines_are_shared_by_experiments(chain_layout: Layout) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (chain_layout.root / "baseline").rglob("recall.json")}
+    assert len(before) == 6
+    second = _own_experiment(chain_layout, "second", "seed: 7\n")
+    stages.build_places(chain_layout, second, tracker=TRACKER)
+    run_chain(chain_layout, second, benchmarks=("demo_val", "demo_test"))
+    assert before == {path: path.stat().st_mtime_ns for path in (chain_layout.root / "baseline").rglob("recall.json")}
+    rows = json.loads((chain_layout.leaderboard() / "leaderboard.json").read_text())
+    assert {row["of"] for row in rows if row.get("of")} == {"demo", "second"}
+
+
+def test_a_missing_input_is_refused_with_the_stage_to_run(tiny_layout: Layout) -> None:
+    experiment = tiny_experiment(tiny_layout)
+    with pytest.raises(StaleInputError, match=r"'places/demo' is needed, but it is missing. Run: gsv-pipeline places demo"):
+        stages.train(tiny_layout, experiment, tracker=TRACKER)
+    with pytest.raises(StaleInputError, match="Run: gsv-pipeline fetch demo"):
+        stages.build_catalog(Layout(tiny_layout.root / "elsewhere"), "demo", tracker=TRACKER)
+
+
+def test_an_image_changed_in_place_makes_the_catalog_stale_and_what_follows_it(chain_layout: Layout) -> None:
+    image = sorted((chain_layout.dataset("demo") / "Images").rglob("*.JPG"))[0]
+    image.write_bytes(image.read_bytes() + b"\xff\xd9")
+    again = stages.build_catalog(chain_layout, "demo", tracker=TRACKER)
+    assert not again.cached
+    experiment = tiny_experiment(chain_layout)
+    with pytest.raises(StaleInputError, match="'places/demo' is needed, but its input catalog/demo has changed"):
+        stages.train(chain_layout, experiment, tracker=TRACKER)
+
+
+def test_an_equal_table_keeps_everything_after_it_fresh(chain_layout: Layout) -> None:
+    first = read_manifest(chain_layout.catalog("demo"))
+    again = stages.build_catalog(chain_layout, "demo", tracker=TRACKER, force=True)
+    assert not again.cached
+    assert first is not None
+    assert again.data_version == first.data_version
+    assert stages.train(chain_layout, tiny_experiment(chain_layout), tracker=TRACKER).cached
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.unlink(), "a row has no image file"),
+        (lambda path: path.write_bytes(b""), "an image file has 0 bytes"),
+        (lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]), "an image file ends too early"),
+        (lambda path: path.write_bytes(b"<html>not found</html>"), "a file is not an image"),
+    ],
+    ids=["missing", "empty", "truncated", "no image"],
+)
+def test_a_damaged_image_is_named_and_the_old_catalog_stays(tiny_layout: Layout, damage, said: str) -> None:  # type: ignore[no-untyped-def]
+    image = sorted((tiny_layout.dataset("demo") / "Images").rglob("*.JPG"))[3]
+    damage(image)
+    before = (tiny_layout.catalog("demo") / "catalog.parquet").read_bytes()
+    with pytest.raises(DataError, match=said) as caught:
+        stages.build_catalog(tiny_layout, "demo", tracker=TRACKER)
+    assert "gsv-pipeline fetch demo --force" in str(caught.value)
+    assert (tiny_layout.catalog("demo") / "catalog.parquet").read_bytes() == before
+    assert json.loads(tiny_layout.failure(tiny_layout.catalog("demo")).read_text())["error"] == "DataError"
+
+
+def test_a_damaged_image_in_training_is_named(tiny_layout: Layout) -> None:
+    experiment = tiny_experiment(tiny_layout)
+    stages.build_places(tiny_layout, experiment, tracker=TRACKER)
+    stages.build_benchmark(tiny_layout, "demo_val", tracker=TRACKER)
+    place = pd.read_parquet(tiny_layout.places("demo") / "places.parquet")["image_id"][0]
+    image = tiny_layout.dataset("demo") / place
+    image.write_bytes(image.read_bytes()[:300])
+    with pytest.raises(DataError, match=f"{image.name} is damaged"):
+        stages.train(tiny_layout, experiment, tracker=TRACKER)
+
+
+def test_places_that_are_too_small_are_an_error_that_says_what_there_is(tiny_layout: Layout) -> None:
+    experiment = tiny_experiment(tiny_layout, "places.min_images_per_place=9")
+    with pytest.raises(DataError, match=r"has 9 images \(the most is 4\). Lower places.min_images_per_place"):
+        stages.build_places(tiny_layout, experiment, tracker=TRACKER)
+
+
+def test_a_changed_configuration_does_not_replace_a_checkpoint_without_restart(chain_layout: Layout) -> None:
+    changed = tiny_experiment(chain_layout, "training.learning_rate=0.01")
+    before = (chain_layout.checkpoint("demo") / "model.safetensors").read_bytes()
+    with pytest.raises(ConfigError, match=r"training.learning_rate: found 0.003, expected 0.01.*--restart"):
+        stages.train(chain_layout, changed, tracker=TRACKER)
+    assert (chain_layout.checkpoint("demo") / "model.safetensors").read_bytes() == before
+    assert not stages.train(chain_layout, changed, tracker=TRACKER, restart=True).cached
+    previous = chain_layout.previous(chain_layout.checkpoint("demo"))
+    assert (previous / "model.safetensors").read_bytes() == before
+    assert (chain_layout.checkpoint("demo") / "model.safetensors").read_bytes() != before
+
+
+def test_an_artifact_of_another_configuration_is_refused_by_what_reads_it(chain_layout: Layout) -> None:
+    changed = tiny_experiment(chain_layout, "image.height=48")
+    with pytest.raises(StaleInputError, match="made by another configuration .image.height: found 32, expected 48"):
+        stages.embed(chain_layout, changed, "demo_test", tracker=TRACKER)
+
+
+def test_a_setting_that_shapes_nothing_leaves_the_checkpoint_fresh(chain_layout: Layout) -> None:
+    changed = tiny_experiment(chain_layout, "training.checkpoint_every_steps=3", "description=other words")
+    assert stages.train(chain_layout, changed, tracker=TRACKER).cached
+
+
+def test_imported_weights_need_no_places_and_describe_alike(chain_layout: Layout, tmp_path: Path) -> None:
+    weights = tmp_path / "released.ckpt"
+    torch.save(load_file(chain_layout.checkpoint("demo") / "model.safetensors"), weights)
+    shutil.rmtree(chain_layout.root / "places")
+    imported = _own_experiment(chain_layout, "imported", f"weights: {weights}\n", training=False)
+    result = stages.train(chain_layout, imported, tracker=TRACKER)
+    assert result.metadata["imported_from"] == "released.ckpt"
+    stages.embed(chain_layout, imported, "demo_test", tracker=TRACKER)
+    ours, theirs = (
+        np.load(chain_layout.embeddings("demo_test", name) / "queries.npy") for name in ("imported", "demo")
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    stages.build_index(chain_layout, imported, "demo_test", tracker=TRACKER)
+    stages.evaluate(chain_layout, imported, "demo_test", tracker=TRACKER)
+    page = (chain_layout.recall_report("demo_test", "imported") / "report.html").read_text()
+    assert "not trained here" in page
+
+
+def test_weights_of_another_model_are_refused(chain_layout: Layout, tmp_path: Path) -> None:
+    weights = tmp_path / "other.pt"
+    torch.save({"backbone.model.conv1.weight": torch.zeros(3)}, weights)
+    imported = _own_experiment(chain_layout, "imported", f"weights: {weights}\n", training=False)
+    with pytest.raises(DataError, match="does not fit the model"):
+        stages.train(chain_layout, imported, tracker=TRACKER)
+    assert not chain_layout.checkpoint("imported").exists()
+    with pytest.raises(DataError, match="cannot be read"):
+        stages.train(
+            chain_layout, imported.model_copy(update={"weights": tmp_path / "absent.pt"}), tracker=TRACKER
+        )
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_state_before(tiny_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gsv_pipeline.training import loop
+
+    experiment = tiny_experiment(tiny_layout)
+    stages.build_places(tiny_layout, experiment, tracker=TRACKER)
+    stages.build_benchmark(tiny_layout, "demo_val", tracker=TRACKER)
+    whole = loop.Trainer._pixels
+
+    def poisoned(self, batch, images, *, seed):  # type: ignore[no-untyped-def]
+        pixels = whole(self, batch, images, seed=seed)
+        poisoned.calls += 1
+        return pixels * float("nan") if poisoned.calls == 3 else pixels
+
+    poisoned.calls = 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(loop.Trainer, "_pixels", poisoned)
+    with pytest.raises(TrainingError, match=r"The loss is nan at step 3 of \d+ .places with labels"):
+        stages.train(tiny_layout, experiment, tracker=TRACKER)
+    state = torch.load(tiny_layout.training_state("demo") / "last.ckpt", weights_only=True)
+    assert state["step"] == 2
+    monkeypatch.setattr(loop.Trainer, "_pixels", whole)
+    heard = Heard()
+    stages.train(tiny_layout, experiment, tracker=heard)
+    assert any("Resuming after step 2" in text for text in heard.said)
+
+
+def test_an_interrupted_run_of_another_configuration_is_not_resumed(tiny_layout: Layout) -> None:
+    experiment = tiny_experiment(tiny_layout)
+    stages.build_places(tiny_layout, experiment, tracker=TRACKER)
+    stages.build_benchmark(tiny_layout, "demo_val", tracker=TRACKER)
+    state = tiny_layout.training_state("demo")
+    state.mkdir(parents=True)
+    recipe = recipes.checkpoint(tiny_layout, tiny_experiment(tiny_layout, "seed=9"))
+    (state / "identity.json").write_text(json.dumps({"identity": "another", "config": recipe.config}, default=str))
+    with pytest.raises(ConfigError, match=r"interrupted training of 'demo' .*seed: found 9, expected 1"):
+        stages.train(tiny_layout, experiment, tracker=TRACKER)
+    assert not stages.train(tiny_layout, experiment, tracker=TRACKER, restart=True).cached
+    assert not state.exists()
+
+
+def test_check_experiment_names_what_does_not_fit(tiny_layout: Layout) -> None:
+    wrong = {
+        "model.aggregator={name: convpa}": "Unknown aggregator 'convpa'. Did you mean 'convap'",
+        "model.aggregator={name: convap, out_chanels: 8}": "unexpected argument 'out_chanels'. Did you mean 'out_channels'",
+        "model.backbone={name: resnet19}": "Unknown backbone 'resnet19'",
+        "training.loss={name: multi_similarty}": "Unknown loss",
+        "training.miner={name: multi}": "Unknown miner",
+        "training.optimizer={name: adan}": "Unknown optimizer",
+        "training.augmentation={name: rand}": "Unknown augmentation",
+        "training.schedule={name: cosine}": "Unknown schedule",
+        "training.validation=[demo_vall]": "Unknown benchmark 'demo_vall'. Did you mean 'demo_val'",
+        "training.precision=16-mixed": "there is no GPU",
+        "dataset=demmo": "Unknown data set 'demmo'. Did you mean 'demo'",
+        "places.cities=[Lindenport]": "benchmark '.*' tests on it",
+    }
+    assert wrong
+    for override, message in wrong.items():
+        with pytest.raises(ConfigError, match=message):
+            stages.check_experiment(tiny_experiment(tiny_layout, override))
+
+
+def test_match_draws_any_two_folders_and_scores_names_with_coordinates(chain_layout: Layout, tmp_path: Path) -> None:
+    city = chain_layout.dataset("demo") / "Images" / "Marwick"
+    for number, image in enumerate(sorted(city.iterdir())):
+        folder = tmp_path / ("queries" if number % 3 == 0 else "database")
+        folder.mkdir(exist_ok=True)
+        shutil.copy(image, folder / image.name)
+    experiment = tiny_experiment(chain_layout)
+    folders = {"database": tmp_path / "database", "queries": tmp_path / "queries"}
+    scored = stages.match(chain_layout, experiment, **folders, tracker=TRACKER, output=tmp_path / "page.html")
+    assert 0.0 <= scored.metadata["R@1"] <= scored.metadata["R@10"] <= 1.0
+    assert "<img" in (tmp_path / "page.html").read_text()
+    for image in sorted(folders["queries"].iterdir()):
+        image.rename(image.with_name(f"photo{image.stem[-6:]}.jpg"))
+    plain = stages.match(chain_layout, experiment, **folders, tracker=TRACKER)
+    assert "R@1" not in plain.metadata
+    assert plain.artifact == chain_layout.match("demo") / "queries.html"
+
+
+def test_descriptors_that_are_not_finite_are_never_stored(chain_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gsv_pipeline.embeddings import extract
+
+    before = (chain_layout.embeddings("demo_test", "demo") / "queries.npy").read_bytes()
+    monkeypatch.setattr(extract, "normalise", lambda pixels: pixels.float() * float("nan"))
+    with pytest.raises(RunError, match="are not finite"):
+        stages.embed(chain_layout, tiny_experiment(chain_layout), "demo_test", tracker=TRACKER, force=True)
+    assert (chain_layout.embeddings("demo_test", "demo") / "queries.npy").read_bytes() == before
+
+
+def test_a_folder_source_is_used_where_it_lies(tiny_demo: Path, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    original = tiny_demo / "dataset" / "demo"
+    stages.fetch_dataset(layout, "gsv_cities", tracker=TRACKER, arguments={"path": str(original)})
+    result = stages.build_catalog(layout, "gsv_cities", tracker=TRACKER)
+    assert result.metadata["cities"] == 5
+    assert not list((tmp_path / "data").rglob("*.JPG"))
+    assert stages.fetch_dataset(layout, "gsv_cities", tracker=TRACKER).cached
+
+
+def test_a_dataset_that_needs_something_from_the_user_says_what(tiny_layout: Layout) -> None:
+    with pytest.raises(ConfigError, match=r"argument 'path' is missing.*kaggle.*gsv-pipeline fetch gsv_cities path="):
+        stages.fetch_dataset(tiny_layout, "gsv_cities", tracker=TRACKER)
+    with pytest.raises(ConfigError, match="unexpected argument 'sead'. Did you mean 'seed'"):
+        stages.fetch_dataset(tiny_layout, "demo", tracker=TRACKER, arguments={"sead": 2})
+
+
+def _own_experiment(layout: Layout, name: str, extra: str, *, training: bool = True) -> Experiment:
+    """A user's experiment under the data root, as tiny as the others."""
+    values = json.loads(tiny_experiment(layout).model_dump_json(exclude={"name", "weights", "seed"}))
+    if not training:
+        values.pop("training")
+    layout.experiments().mkdir(exist_ok=True)
+    (layout.experiments() / f"{name}.yaml").write_text(yaml.safe_dump(values) + extra)
+    return load_experiment(layout, name)
