@@ -249,3 +249,7 @@ def _show(result: StageResult) -> None:
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         click.echo(f"  {name}: {shown}")
     click.echo(f"{result.artifact}{'  (unchanged)' if result.cached else ''}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Processes that are killed or stopped: what they leave, and what the next run makes of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from gsv_pipeline import stages
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.tracking import NullTracker
+from tests.tiny import TINY_TRAINING, tiny_experiment
+
+STEPS = 6  # 18 places, mirrored, 12 a batch: three batches an epoch, two epochs
+# Each step waits, so that the parent can strike between two of them.
+SLOW_TRAINING = """
+import sys, time
+from gsv_pipeline.training import loop
+step = loop.Trainer._step
+def slow(self, number, batch, images):
+    time.sleep(0.2)
+    return step(self, number, batch, images)
+loop.Trainer._step = slow
+from gsv_pipeline.cli import main
+main(sys.argv[1:])
+"""
+
+
+def start_training(root: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SLOW_TRAINING, "--data-root", str(root), "train", "demo", *TINY_TRAINING]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_steps(layout: Layout, process: subprocess.Popen[str], steps: int) -> None:
+    log = layout.training_state("demo") / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if log.is_file() and log.read_text().count("train/loss") >= steps:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"training took no {steps} steps: {process.communicate()[1]}")
+
+
+@pytest.fixture
+def ready(tiny_layout: Layout) -> Layout:
+    stages.build_places(tiny_layout, tiny_experiment(tiny_layout), tracker=NullTracker())
+    stages.build_benchmark(tiny_layout, "demo_val", tracker=NullTracker())
+    return tiny_layout
+
+
+@pytest.mark.slow
+def test_training_killed_at_two_steps_ends_with_the_weights_of_an_uninterrupted_run(ready: Layout, tiny_chain: Path) -> None:
+    for strike_after in (2, 5):
+        process = start_training(ready.root)
+        wait_for_steps(ready, process, strike_after)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not ready.checkpoint("demo").exists()
+    process = start_training(ready.root)
+    _, messages = process.communicate(timeout=120)
+    assert process.returncode == 0, messages
+    assert f"of {STEPS}" in messages
+    assert "Resuming after step" in messages
+    resumed = load_file(ready.checkpoint("demo") / "model.safetensors")
+    whole = load_file(Layout(tiny_chain).checkpoint("demo") / "model.safetensors")
+    assert resumed.keys() == whole.keys()
+    for name, value in whole.items():
+        assert (resumed[name] == value).all(), name
+
+
+@pytest.mark.slow
+def test_training_that_is_asked_to_stop_exits_with_143_and_goes_on_later(ready: Layout) -> None:
+    process = start_training(ready.root)
+    wait_for_steps(ready, process, 2)
+    process.send_signal(signal.SIGTERM)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 143, messages
+    assert "run the same command again to go on" in messages
+    assert "Traceback" not in messages
+    assert not list(ready.root.rglob("*.partial"))
+    result = stages.train(ready, tiny_experiment(ready), tracker=NullTracker())
+    assert result.metadata["steps"] == STEPS
+
+
+@pytest.mark.slow
+def test_rendering_that_is_killed_leaves_no_half_city_and_no_processes(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    sizes = ["places=12", "images=6", "width=96", "height=72", "test_queries=8", "validation_queries=6"]
+    command = [sys.executable, "-m", "gsv_pipeline.cli", "--data-root", str(layout.root), "fetch", "demo", *sizes]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(layout.root.rglob("*.JPG")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = _children(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not layout.dataset("demo").exists()
+    assert children, "the renderer works in processes of its own"
+    assert _gone(children), "a killed renderer leaves its workers running"
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(layout.root.rglob("*.partial"))
+    assert len(list((layout.dataset("demo") / "Dataframes").glob("*.csv"))) == 5
+
+
+def _children(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+    return [int(number) for number in found]
+
+
+def _gone(pids: list[int], *, within_s: float = 20.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        alive = [pid for pid in pids if _runs(pid)]
+        if not alive:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
