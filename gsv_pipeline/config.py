@@ -99,7 +99,7 @@ class Experiment(_Frozen):
     @classmethod
     def _is_no_sibling(cls, name: str) -> str:
         if name.endswith(RESERVED_ENDINGS):
-            raise ValueError(f"'{name}' ends in {Path(name).suffix}, which names what lies beside an artifact; rename it")
+            raise ValueError(f"a name may not end in {' or '.join(RESERVED_ENDINGS)}, found '{name}': rename the file")
         return name
 
     @model_validator(mode="after")

@@ -156,7 +156,7 @@ class ImageReader:
             DataError: A damaged image.
         """
         if self._decoded is not None:
-            return self._decoded[np.asarray(rows)]
+            return self._decoded[np.asarray(rows, dtype=np.int64)]
         with ThreadPoolExecutor(self._threads) as pool:
             images: list[npt.NDArray[np.uint8]] = list(pool.map(lambda row: self._read(self.paths[row]), rows))
         return np.stack(images)

@@ -9,8 +9,10 @@ from gsv_pipeline.errors import DataError
 
 DATA_ROOT_VARIABLE: Final = "GSV_DATA_ROOT"
 MANIFEST: Final = "manifest.json"
-RESERVED_ENDINGS: Final = (".previous", ".failed.json", ".partial", ".training")
-"""What stands beside an artifact ends like this, so no artifact may be called so."""
+PREVIOUS: Final = ".previous"
+FAILED: Final = ".failed.json"
+RESERVED_ENDINGS: Final = (PREVIOUS, FAILED)
+"""What stands beside an artifact ends like this, so no experiment may be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Layout:
 
     def failure(self, artifact: Path) -> Path:
         """Where a failed run says why, beside the artifact."""
-        return artifact.with_name(f"{artifact.name}.failed.json")
+        return artifact.with_name(artifact.name + FAILED)
 
     def partial(self, artifact: Path) -> Path:
         """The sibling in which `artifact` is written before it is renamed into place."""
@@ -114,7 +116,7 @@ class Layout:
 
     def previous(self, artifact: Path) -> Path:
         """Where the artifact that is being replaced stands meanwhile."""
-        return artifact.with_name(f"{artifact.name}.previous")
+        return artifact.with_name(artifact.name + PREVIOUS)
 
     def ensure_root(self) -> None:
         """Create the data root.

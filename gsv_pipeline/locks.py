@@ -16,6 +16,7 @@ from gsv_pipeline.tracking import Tracker
 TIMEOUT_VARIABLE: Final = "GSV_LOCK_TIMEOUT_S"
 TIMEOUT_S: Final = 24 * 3600.0
 POLL_S: Final = 0.2
+_UNKNOWN: Final[dict[str, str | int]] = {"pid": "unknown", "key": "unknown", "started": "just now"}
 
 
 @contextmanager
@@ -44,9 +45,9 @@ def holder(path: Path) -> dict[str, str | int] | None:
         return None
     with path.open(encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _read(file)
+            return _read(file) or _UNKNOWN
         fcntl.flock(file, fcntl.LOCK_UN)
     return None
 
@@ -84,16 +85,15 @@ def _acquire(file: IO[str], *, key: str, tracker: Tracker) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            other = _read(file) or {}
+            other = _read(file) or _UNKNOWN
             if time.monotonic() - started > timeout:
                 raise LockTimeoutError(
-                    f"'{key}' is still being made by process {other.get('pid', 'unknown')} after {timeout:.0f} s. "
+                    f"'{key}' is still being made by process {other['pid']} after {timeout:.0f} s. "
                     f"Wait for it or end it, then run the same command again; {TIMEOUT_VARIABLE} sets the patience."
                 ) from None
             if not told:
                 tracker.message(
-                    f"{key}: another run makes it (process {other.get('pid', 'unknown')}, "
-                    f"since {other.get('started', 'just now')}); waiting"
+                    f"{key}: another run makes it (process {other['pid']}, since {other['started']}); waiting"
                 )
                 told = True
             time.sleep(POLL_S)

@@ -184,7 +184,7 @@ def produce(
         if not force and why_stale(layout, recipe) is None:
             return _cached(recipe, key, tracker)
         for item in recipe.inputs:
-            require(layout, item)  # outside `try`: a refusal is no failed run
+            require(layout, item)
         try:
             return _write(layout, recipe, write, keep_previous=keep_previous)
         except BaseException as error:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,17 @@ def save_benchmark(folder: Path, data: BenchmarkData) -> None:
 
 
 def load_benchmark(folder: Path) -> BenchmarkData:
-    """Read what `save_benchmark` wrote."""
-    with np.load(folder / POSITIVES_FILE, allow_pickle=False) as stored:
-        positives = np.split(stored["flat"], np.cumsum(stored["lengths"])[:-1])
-    return BenchmarkData(pd.read_parquet(folder / DATABASE_FILE), pd.read_parquet(folder / QUERIES_FILE), positives)
+    """Read what `save_benchmark` wrote.
+
+    Raises:
+        DataError: A file is missing or damaged.
+    """
+    try:
+        with np.load(folder / POSITIVES_FILE, allow_pickle=False) as stored:
+            positives = np.split(stored["flat"], np.cumsum(stored["lengths"])[:-1])
+        database, queries = (pd.read_parquet(folder / name) for name in (DATABASE_FILE, QUERIES_FILE))
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise DataError(
+            f"{folder} holds no readable benchmark ({error}). Run the benchmark stage again with --force."
+        ) from error
+    return BenchmarkData(database, queries, positives)

@@ -42,7 +42,7 @@ def positives_from_csv(path: Path, *, queries: Sequence[str], database: Sequence
         DataError: Unreadable, a column is missing, or a name that is in neither folder.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in PAIR_COLUMNS if name not in (reader.fieldnames or ())]
             if missing:

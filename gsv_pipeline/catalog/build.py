@@ -18,6 +18,7 @@ from gsv_pipeline.tracking import Tracker
 
 _WHOLE_NUMBERS: Final = ("place_id", "year", "month", "northdeg")
 _NUMBERS: Final = ("lat", "lon")
+_LARGEST: Final = np.iinfo(np.int32).max
 _THREADS: Final = min(8, 2 * (os.cpu_count() or 1))
 
 
@@ -49,6 +50,9 @@ def build_catalog(root: Path, *, findings: Findings, tracker: Tracker) -> pd.Dat
     rows["place_id"] = [schema.place_key(city, place) for city, place in zip(rows["city"], rows["place"], strict=True)]
     usable = rows[rows["width"] > 0]
     table = usable[[column.name for column in schema.COLUMNS]].sort_values(["place_id", "image_id"], ignore_index=True)
+    for name in ("year", "month"):  # clipped, since a wrapped year could look possible to the validation
+        limits = np.iinfo(next(column.dtype for column in schema.COLUMNS if column.name == name))
+        table[name] = table[name].clip(limits.min, limits.max)
     return table.astype({column.name: column.dtype for column in schema.COLUMNS})
 
 
@@ -60,7 +64,7 @@ def read_city_csv(path: Path) -> pd.DataFrame:
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} is not readable as a CSV: {error}. Expected columns: {', '.join(COLUMNS)}.") from error
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
@@ -68,14 +72,16 @@ def read_city_csv(path: Path) -> pd.DataFrame:
             f"{path}: column {', '.join(missing)} is missing. Found: {', '.join(map(str, table.columns))}. "
             f"Expected: {', '.join(COLUMNS)}. Fetch the data set again, or add the column."
         )
+    if table.empty:
+        raise DataError(f"{path} has a header and no row. Fetch the data set again, or remove the file.")
     for name in (*_WHOLE_NUMBERS, *_NUMBERS):
         table[name] = _numbers(table[name], path=path, whole=name in _WHOLE_NUMBERS)
     return table
 
 
 def _numbers(values: pd.Series, *, path: Path, whole: bool) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = numbers.isna() | (whole & (numbers % 1 != 0))
+    numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
+    wrong = ~numbers.between(-_LARGEST, _LARGEST) | (whole & (numbers % 1 != 0))  # not a number is not between
     if wrong.any():
         line = int(np.flatnonzero(wrong.to_numpy())[0])
         expected = "a whole number" if whole else "a number"
@@ -94,7 +100,7 @@ def _city_rows(root: Path, csv: Path, findings: Findings) -> pd.DataFrame:
     table = read_city_csv(csv).rename(columns={"place_id": "place"})
     names = _names_by_place_and_panoid(folder, findings)
     keys = list(zip(table["place"], table["panoid"], strict=True))
-    table["image_id"] = [f"{IMAGES}/{city}/{names.pop(key)}" if key in names else "" for key in keys]
+    table["image_id"] = [f"{IMAGES}/{city}/{names[key]}" if key in names else "" for key in keys]
     table["city"] = city
     absent = table["image_id"] == ""
     findings.add(
@@ -105,21 +111,23 @@ def _city_rows(root: Path, csv: Path, findings: Findings) -> pd.DataFrame:
             if gone
         ],
     )
-    findings.add("image_without_row", [f"{IMAGES}/{city}/{name}" for name in names.values()])
+    wanted = set(keys)
+    findings.add("image_without_row", [f"{IMAGES}/{city}/{name}" for key, name in names.items() if key not in wanted])
     return table[~absent]
 
 
 def _names_by_place_and_panoid(folder: Path, findings: Findings) -> dict[tuple[int, str], str]:
     """File names by what identifies a photograph. Never by printing its coordinates: their text is not stable."""
     names: dict[tuple[int, str], str] = {}
-    strange = []
+    strange, twice = [], []
     for entry in sorted(path.name for path in folder.iterdir()):
         parsed = parse_name(Path(entry).stem) if entry.lower().endswith(".jpg") else None
         if parsed is None:
             strange.append(f"{folder.name}/{entry}")
-        else:
-            names[parsed.place, parsed.panoid] = entry
+        elif names.setdefault((parsed.place, parsed.panoid), entry) != entry:
+            twice.append(f"{IMAGES}/{folder.name}/{entry}")
     findings.add("strange_name", strange)
+    findings.add("image_without_row", twice)
     return names
 
 
@@ -129,7 +137,7 @@ def _headers(root: Path, image_ids: list[str], findings: Findings, tracker: Trac
         for header in pool.map(lambda image_id: read_header(root / image_id), image_ids, chunksize=64):
             headers.append(header)
             bar.advance()
-    for rule in ("empty_image", "not_an_image", "truncated_image"):
+    for rule in ("missing_image", "empty_image", "not_an_image", "truncated_image"):
         findings.add(
             rule, [image_id for image_id, header in zip(image_ids, headers, strict=True) if header.problem == rule]
         )

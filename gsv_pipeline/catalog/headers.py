@@ -23,14 +23,17 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Read what can be known without decoding."""
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:  # a link that leads nowhere
+        return Header(0, 0, 0, "missing_image")
     if size == 0:
         return Header(0, 0, 0, "empty_image")
     try:
         with Image.open(path) as image:
             width, height = image.size
             is_jpeg = image.format == "JPEG"
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return Header(0, 0, size, "not_an_image")
     if is_jpeg and not _ends_whole(path, size):
         return Header(0, 0, size, "truncated_image")

@@ -41,7 +41,8 @@ def describe(
         DataError: A damaged image.
     """
     device = next(model.parameters()).device
-    mixed = choose_precision(precision, device.type) != "32-true"
+    chosen = choose_precision(precision, device.type)
+    half = torch.float16 if chosen == "16-mixed" else torch.bfloat16
     was_training = model.training
     model.eval()
     batches = [range(start, min(start + batch_size, len(reader))) for start in range(0, len(reader), batch_size)]
@@ -50,7 +51,7 @@ def describe(
         with torch.inference_mode(), tracker.progress(description, total=len(reader)) as bar:
             for images in prefetch([lambda rows=rows: reader.batch(rows) for rows in batches]):  # type: ignore[misc]
                 pixels = normalise(to_channels_first(torch.from_numpy(images).to(device)))
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
+                with torch.autocast(device.type, dtype=half, enabled=chosen != "32-true"):
                     descriptors = model(pixels)
                 parts.append(descriptors.float().cpu().numpy())
                 bar.advance(len(images))

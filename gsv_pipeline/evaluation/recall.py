@@ -51,5 +51,6 @@ def recall_at_k(predictions: Ints, positives: Sequence[Ints], ks: Sequence[int] 
     Returns:
         K -> fraction in [0, 1].
     """
-    ranks = first_hits(predictions, positives)
-    return {k: float((ranks < k).mean()) for k in ks}
+    ranks, depth = first_hits(predictions, positives), predictions.shape[1]
+    # A miss has the depth as its rank: a larger K must not count it.
+    return {k: float((ranks < min(k, depth)).mean()) for k in ks}

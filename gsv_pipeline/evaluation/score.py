@@ -38,12 +38,12 @@ class Score:
 
 
 def score_predictions(name: str, predictions: npt.NDArray[np.int64], data: BenchmarkData) -> Score:
-    """Recall@1..25 of [Q, 25] predictions, with intervals over query places."""
-    ranks = first_hits(predictions, data.positives)
+    """Recall@1..25 of [Q, depth] predictions, with intervals over query places; a database may be smaller than 25."""
+    ranks, depth = first_hits(predictions, data.positives), predictions.shape[1]
     places = data.queries["place_id"].tolist()
-    ks = range(1, DEPTH + 1)
-    recalls = {k: float((ranks < k).mean()) for k in ks}
-    return Score(name, recalls, {k: recall_interval(ranks < k, places) for k in ks})
+    hits = {k: ranks < min(k, depth) for k in range(1, DEPTH + 1)}
+    recalls = {k: float(hit.mean()) for k, hit in hits.items()}
+    return Score(name, recalls, {k: recall_interval(hit, places) for k, hit in hits.items()})
 
 
 def save_predictions(folder: Path, predictions: npt.NDArray[np.int64], similarities: npt.NDArray[np.float32]) -> None:

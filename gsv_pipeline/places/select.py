@@ -38,13 +38,15 @@ def select_places(
         The table (COLUMNS, sorted by label, then image) and what each clause left.
 
     Raises:
-        ConfigError: A city that the catalog does not have.
+        ConfigError: A city that the catalog does not have, or an excluded one.
         DataError: No place is left.
     """
     available = sorted(catalog["city"].unique())
     for city in cities or ():
         if city not in available:
             raise ConfigError(unknown_name("city", city, available))
+        if city in excluded:
+            raise ConfigError(f"City '{city}' is tested on, so it cannot be trained on. Take it out of places.cities.")
     clauses = [_clause("catalog", catalog)]
     wanted = set(cities) if cities is not None else set(available) - set(excluded)
     table = catalog[catalog["city"].isin(wanted)]

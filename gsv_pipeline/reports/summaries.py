@@ -1,7 +1,6 @@
-"""Each artifact in a glance, as Markdown: tables, contact sheets and figures for the Dagster UI, read from the files."""
+"""Each artifact in a glance, as Markdown for the Dagster UI: tables, contact sheets and figures, read from files."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +32,7 @@ def dataset_sheet(layout: Layout, dataset: str) -> str:
     """Photographs of a data set: a row per city, spread over its places."""
     root = image_root(layout.dataset(dataset)) / IMAGES
     folders = sorted(path for path in root.iterdir() if path.is_dir())
-    names = {folder: sorted(os.listdir(folder)) for folder in _spread(folders, 2 * ROWS)}
+    names = {folder: sorted(path.name for path in folder.iterdir()) for folder in _spread(folders, 2 * ROWS)}
     return _sheet([folder / name for folder, found in names.items() for name in _spread(found, COLUMNS)])
 
 

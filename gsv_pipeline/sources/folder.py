@@ -19,7 +19,7 @@ def fetch(target: Path, *, tracker: Tracker, path: str) -> dict[str, Any]:
     Raises:
         DataError: The folder is missing or laid out differently.
     """
-    root = Path(path).expanduser().resolve()
+    root = Path(str(path)).expanduser().resolve()  # a folder called 2024 arrives as a number
     missing = [name for name in (DATAFRAMES, IMAGES) if not (root / name).is_dir()]
     if missing:
         found = ", ".join(sorted(item.name for item in root.iterdir())[:8]) if root.is_dir() else "no such folder"

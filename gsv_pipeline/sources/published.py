@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gsv_pipeline.errors import DataError
+
 IMAGES: Final = "Images"
 DATAFRAMES: Final = "Dataframes"
 COLUMNS: Final = ("place_id", "year", "month", "northdeg", "city_id", "lat", "lon", "panoid")
@@ -60,7 +62,12 @@ def listing_version(root: Path) -> str:
     """A short hash over the CSVs' bytes and each image's relative path, size and time.
 
     It is what tells that an image was added, removed or changed in place without reading half a million files.
+
+    Raises:
+        DataError: The folder is gone.
     """
+    if not (root / IMAGES).is_dir():
+        raise DataError(f"{root / IMAGES} is gone. Put it back, or fetch the data set again from where it is now.")
     digest = hashlib.sha256()
     for csv in sorted((root / DATAFRAMES).glob("*.csv")):
         digest.update(f"{csv.name}\0{hashlib.sha256(csv.read_bytes()).hexdigest()}\n".encode())
@@ -68,6 +75,13 @@ def listing_version(root: Path) -> str:
         if not folder.is_dir():
             continue
         with os.scandir(folder) as entries:
-            for name, status in sorted((entry.name, entry.stat()) for entry in entries):
+            for name, status in sorted((entry.name, _status(entry)) for entry in entries):
                 digest.update(f"{folder.name}/{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _status(entry: "os.DirEntry[str]") -> os.stat_result:
+    try:
+        return entry.stat()
+    except FileNotFoundError:  # a link that leads nowhere; the catalog says so
+        return entry.stat(follow_symlinks=False)

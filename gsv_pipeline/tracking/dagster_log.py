@@ -26,7 +26,7 @@ class _Lines:
     def advance(self, count: int = 1, **shown: float) -> None:
         self._done += count
         now = time.monotonic()
-        if now - self._last < LINE_EVERY_S:
+        if now - self._last < LINE_EVERY_S or not self._done:
             return
         self._last = now
         rate = self._done / (now - self._started)

@@ -2,16 +2,20 @@
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from gsv_pipeline.tracking.protocol import NullTracker, Tracker, Trackers
 
 PROJECT: Final = "gsv-pipeline"
 LOG_EVERY_STEPS: Final = 5
+ANSWER_S: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +110,9 @@ def _start(
         import wandb
 
         folder.mkdir(parents=True, exist_ok=True)
+        if mode == "online" and not _answers(url := wandb.setup().settings.base_url):
+            tracker.message(f"W&B at {url} does not answer; logging offline to {folder} (wandb sync uploads it)")
+            mode = "offline"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its own start-up chatter; failures arrive as exceptions
             run = wandb.init(
@@ -124,9 +131,22 @@ def _start(
     except ImportError:
         return None
     except Exception as error:  # noqa: BLE001 - no key, no network, a broken installation: the stage goes on without
-        tracker.message(f"W&B is not available ({str(error).splitlines()[0]}); going on without it")
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        tracker.message(f"W&B is not available ({reason}); going on without it")
         return None
     return run
+
+
+def _answers(url: str) -> bool:
+    """Whether something accepts connections there. Asked first, since W&B itself tries for half a minute."""
+    address = urlsplit(url)
+    if address.scheme in getproxies():
+        return True
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 443), timeout=ANSWER_S):
+            return True
+    except OSError:
+        return False
 
 
 def _netrc_has_key() -> bool:

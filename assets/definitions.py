@@ -1,0 +1,35 @@
+"""The whole code location on one page."""
+
+import dagster as dg
+
+from assets.benchmarks import BENCHMARK_ASSETS
+from assets.checks import checks_of
+from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS
+from assets.embeddings import EMBEDDINGS_ASSETS
+from assets.faiss_index import INDEX_ASSETS
+from assets.jobs import JOBS
+from assets.leaderboard import leaderboard
+from assets.partitions import LAYOUT
+from assets.places import places
+from assets.recall_report import REPORT_ASSETS
+from assets.resources import Pipeline, RefusingIOManager
+from assets.training import checkpoint
+
+ASSETS = [
+    *DATASET_ASSETS.values(),  # dataset/<dataset>
+    *CATALOG_ASSETS.values(),  # catalog/<dataset>
+    places,
+    checkpoint,
+    *BENCHMARK_ASSETS.values(),  # benchmark/<benchmark>
+    *EMBEDDINGS_ASSETS.values(),  # embeddings/<benchmark>
+    *INDEX_ASSETS.values(),  # faiss_index/<benchmark>
+    *REPORT_ASSETS.values(),  # recall_report/<benchmark>
+    leaderboard,
+]
+
+defs = dg.Definitions(
+    assets=ASSETS,
+    asset_checks=[checks_of(asset) for asset in ASSETS],
+    jobs=JOBS,
+    resources={"pipeline": Pipeline(data_root=str(LAYOUT.root)), "io_manager": RefusingIOManager()},
+)

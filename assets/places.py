@@ -1,0 +1,39 @@
+"""`places`: what training sees."""
+
+import dagster as dg
+
+from assets.dataset import CATALOG_ASSETS
+from assets.partitions import EXPERIMENTS
+from assets.resources import Pipeline
+from assets.results import OWNERS, code_version, explained, materialized
+from gsv_pipeline import places as room
+from gsv_pipeline import stages
+
+GROUP = "training"
+
+
+@dg.asset(
+    # Every catalog is declared, since which of them is read is the experiment's business.
+    deps=list(CATALOG_ASSETS.values()),
+    partitions_def=EXPERIMENTS,
+    group_name=GROUP,
+    kinds={"parquet", "pandas"},
+    owners=OWNERS,
+    code_version=code_version(room),
+)
+def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[None]:
+    """The places that an experiment trains on, at least K images each, with stable labels.
+
+    Read from the catalog of the data set that the experiment names; cities that a benchmark tests on are left out.
+    An experiment that imports weights needs none: the step then says so and writes nothing.
+
+    **Costs** seconds.
+
+    **When it fails** the message says which filter left nothing, or which catalog to build first.
+    """
+    from gsv_pipeline.reports.summaries import places_sheet
+
+    with explained():
+        experiment = pipeline.experiment(context.partition_key)
+        result = stages.build_places(pipeline.layout(), experiment, tracker=pipeline.tracker(context))
+        return materialized(result, rows="images", photographs=places_sheet(pipeline.layout(), experiment))

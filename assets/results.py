@@ -1,0 +1,74 @@
+"""The library's words in Dagster's: StageResult as MaterializeResult, Verdict as check result, GsvError as Failure."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Final
+
+import dagster as dg
+
+from gsv_pipeline.audits import Question, Verdict
+from gsv_pipeline.errors import GsvError, InputError
+from gsv_pipeline.manifest import StageResult, read_manifest
+
+OWNERS: Final = ["team:vpr"]
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the library's errors into failures with the same text, and the details as metadata.
+
+    Raises:
+        Failure: For every GsvError; bad input is not tried again.
+    """
+    try:
+        yield
+    except GsvError as error:
+        raise dg.Failure(
+            str(error),
+            metadata={**error.details, "error": type(error).__name__},
+            allow_retries=not isinstance(error, InputError),
+        ) from error
+
+
+def materialized(result: StageResult, *, rows: str = "", **pictures: str) -> dg.MaterializeResult[None]:
+    """What the UI shows of a stage's result.
+
+    Args:
+        result: As the stage returned it.
+        rows: Which entry of its metadata is the headline number.
+        pictures: Markdown by title.
+    """
+    manifest = read_manifest(result.artifact)
+    facts: dict[str, Any] = {
+        "dagster/uri": result.artifact.as_uri(),
+        "path": dg.MetadataValue.path(result.artifact),
+        "cached": result.cached,
+        "wall seconds": manifest.wall_seconds if manifest else 0.0,
+        "made": manifest.created if manifest else "not needed",
+        **{title.replace("_", " "): dg.MetadataValue.md(text) for title, text in pictures.items()},
+    }
+    if rows in result.metadata:
+        facts["dagster/row_count"] = int(result.metadata[rows])
+    return dg.MaterializeResult(metadata={**result.metadata, **facts}, data_version=dg.DataVersion(result.data_version))
+
+
+def check_results(
+    asset: dg.AssetKey, questions: Mapping[str, Question], verdicts: Mapping[str, Verdict]
+) -> Iterator[dg.AssetCheckResult]:
+    """One result per question; a failure of one that does not block is a warning."""
+    for name, question in questions.items():
+        verdict = verdicts[name]
+        yield dg.AssetCheckResult(
+            asset_key=asset,
+            check_name=name,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity.ERROR if question.blocking else dg.AssetCheckSeverity.WARN,
+            description=verdict.message,
+            metadata=dict(verdict.facts),
+        )
+
+
+def code_version(*rooms: ModuleType) -> str:
+    """The hand-bumped versions of the rooms that make an asset: `models-1 training-1`."""
+    return " ".join(f"{room.__name__.rpartition('.')[2]}-{room.VERSION}" for room in rooms)

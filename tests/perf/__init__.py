@@ -1,0 +1,1 @@
+"""Performance beside its baselines (`make bench`). Never part of `make test`: shared machines are noisy."""

@@ -1,0 +1,184 @@
+"""Experiments: precedence, what is refused, and the sentence it is refused with."""
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from gsv_pipeline.config import SHIPPED, Experiment, experiment_files, load_experiment, parse_setting
+from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.layout import Layout
+
+MINIMAL = "training: {}\n"
+
+
+@pytest.fixture
+def layout(tmp_path):
+    layout = Layout(tmp_path / "data")
+    layout.experiments().mkdir(parents=True)
+    return layout
+
+
+@pytest.fixture
+def load(layout):
+    """Write `text` as experiment `mine` and load it."""
+
+    def write_and_load(text, *overrides, name="mine"):
+        (layout.experiments() / f"{name}.yaml").write_text(text, encoding="utf-8")
+        return load_experiment(layout, name, overrides)
+
+    return write_and_load
+
+
+def test_shipped_experiments_are_found_and_load(layout):
+    files = experiment_files(layout)
+    assert {"demo", "convap_resnet50"} <= set(files)
+    for name in files:
+        assert load_experiment(layout, name).name == name
+
+
+def test_the_published_recipe_has_the_published_values(layout):
+    experiment = load_experiment(layout, "convap_resnet50")
+    training = experiment.training
+    assert (training.places_per_batch, training.images_per_place, training.epochs) == (100, 4, 30)
+    assert (training.learning_rate, training.weight_decay) == (2e-4, 0.0)
+    assert (experiment.image.height, experiment.image.width, experiment.image.interpolation) == (320, 320, "bilinear")
+    arguments = experiment.model.aggregator.arguments
+    assert arguments["out_channels"] * arguments.get("s1", 2) * arguments.get("s2", 2) == 4096
+
+
+def test_own_experiments_stand_beside_the_shipped_ones(load, layout):
+    assert load(MINIMAL).name == "mine"
+    files = experiment_files(layout)
+    assert list(files) == sorted(files)
+    assert files["mine"].parent == layout.experiments()
+
+
+def test_an_own_experiment_may_not_take_a_shipped_name(load):
+    with pytest.raises(ConfigError, match=r"'demo' in .*demo\.yaml has the name of a shipped one. Rename the file"):
+        load(MINIMAL, name="demo")
+
+
+def test_without_a_data_root_there_are_only_shipped_ones(tmp_path):
+    assert set(experiment_files(Layout(tmp_path / "absent"))) == {path.stem for path in SHIPPED.glob("*.yaml")}
+
+
+def test_an_unknown_experiment_raises_with_a_guess_and_where_own_ones_go(layout):
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(layout, "demmo")
+    assert "Unknown experiment 'demmo'. Did you mean 'demo'? Available: convap_resnet50, demo" in str(caught.value)
+    assert str(layout.experiments()) in str(caught.value)
+
+
+def test_the_command_line_goes_before_the_file_and_the_file_before_the_defaults(load):
+    text = "seed: 5\ntraining: {epochs: 3}\n"
+    assert (load(text).seed, load(text).training.epochs, load(text).training.images_per_place) == (5, 3, 4)
+    experiment = load(text, "training.epochs=7", "image.height=64", "model.aggregator={name: gem, p: 2}", "seed=6")
+    assert (experiment.training.epochs, experiment.image.height, experiment.seed) == (7, 64, 6)
+    assert experiment.model.aggregator.name == "gem"
+    assert experiment.model.aggregator.arguments == {"p": 2}
+
+
+def test_later_settings_go_before_earlier_ones(load):
+    assert load(MINIMAL, "seed=2", "seed=3").seed == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("a=1", "a", 1),
+        ("a.b=0.5", "a.b", 0.5),
+        (" a = x", "a", "x"),
+        ("a=b=c", "a", "b=c"),
+        ("a=[1, 2]", "a", [1, 2]),
+        ("a=", "a", None),
+    ],
+)
+def test_a_setting_is_split_and_read_as_yaml(text, key, value):
+    assert parse_setting(text) == (key, value)
+
+
+@pytest.mark.parametrize("text", ["epochs", "=3", " =3"])
+def test_a_setting_without_key_or_sign_is_refused(text):
+    with pytest.raises(ConfigError, match=r"is no setting. Expected key=value, for example training.epochs=3"):
+        parse_setting(text)
+
+
+def test_a_setting_with_an_unreadable_value_is_refused():
+    with pytest.raises(ConfigError, match="the value is not readable as YAML"):
+        parse_setting("a=[1")
+
+
+def test_a_setting_below_a_value_is_refused(load):
+    with pytest.raises(ConfigError, match=r"'seed.x=3': 'seed' is a value, it holds no 'x'"):
+        load("seed: 1\ntraining: {}\n", "seed.x=3")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("training: {epohcs: 3}", "training.epohcs: Unknown setting 'epohcs'. Did you mean 'epochs'? Available: "),
+        ("training: {}\nimgae: {}", "imgae: Unknown setting 'imgae'. Did you mean 'image'?"),
+        ("training: {}\nimage: {heigth: 3}", "image.heigth: Unknown setting 'heigth'. Did you mean 'height'?"),
+        ("training: {epochs: many}", "training.epochs: Input should be a valid integer"),
+        ("training: {epochs: 0}", "greater than or equal to 1 (found 0)"),
+        ("training: {precision: fp8}", "training.precision: Input should be 'auto', '32-true'"),
+        ("training: {loss: triplet}", "training.loss"),
+        ("training: {loss: {margin: 1}}", "training.loss.name: Field required"),
+        ("seed: -1\ntraining: {}", "seed: Input should be greater than or equal to 0 (found -1)"),
+        ("places: {min_images_per_place: 1}\ntraining: {}", "places.min_images_per_place"),
+        ("training: {}\n5: 6", "5: Keys should be strings"),
+        ("training: {}\nweights: w.ckpt", "exactly one of 'training' and 'weights' is needed, found both"),
+        ("seed: 1", "exactly one of 'training' and 'weights' is needed, found neither"),
+        ("training: {images_per_place: 5}", "images_per_place is 5, but places with 4 images are admitted"),
+        ("name: mine\ntraining: {}", "'name' is the file's name and cannot be set"),
+        ("- a list", "expected a mapping of settings, found list"),
+        ("", "expected a mapping of settings, found NoneType"),
+        ("training: {", "is not readable as YAML"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_file(load, text, words):
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    assert words in str(caught.value)
+    assert "mine.yaml" in str(caught.value)
+
+
+def test_several_faults_are_told_at_once(load):
+    with pytest.raises(ConfigError) as caught:
+        load("seed: -1\nimage: {height: 3}\ntraining: {}")
+    assert "\n  seed: " in str(caught.value)
+    assert "\n  image.height: " in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_refused(layout):
+    (layout.experiments() / "mine.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"mine\.yaml is not readable as YAML"):
+        load_experiment(layout, "mine")
+
+
+@pytest.mark.parametrize("name", ["demo.previous", "demo.failed.json"])
+def test_a_name_that_stands_beside_an_artifact_is_refused(load, name):
+    with pytest.raises(ConfigError, match=r"name: a name may not end in \.previous or \.failed\.json, found '"):
+        load(MINIMAL, name=name)
+
+
+@pytest.mark.parametrize("name", ["Mine", ".mine", "a b"])
+def test_a_name_that_is_no_name_is_refused(load, name):
+    with pytest.raises(ConfigError, match="name: String should match pattern"):
+        load(MINIMAL, name=name)
+
+
+def test_weights_are_relative_to_the_file(load, layout, tmp_path):
+    assert load("weights: released/best.ckpt").weights == layout.experiments() / "released" / "best.ckpt"
+    assert load(f"weights: {tmp_path}/best.ckpt").weights == tmp_path / "best.ckpt"
+
+
+def test_an_experiment_survives_its_own_yaml(layout):
+    for name in experiment_files(layout):
+        experiment = load_experiment(layout, name, ("seed=9",))
+        assert Experiment.model_validate(yaml.safe_load(experiment.to_yaml())) == experiment
+
+
+def test_an_experiment_is_frozen(load):
+    with pytest.raises(ValidationError, match="frozen"):
+        load(MINIMAL).seed = 2

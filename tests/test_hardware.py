@@ -1,0 +1,57 @@
+"""Device and precision: the best that is there, or what was asked for."""
+
+import pytest
+import torch
+
+from gsv_pipeline import hardware
+from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.hardware import choose_device, choose_precision
+
+
+@pytest.mark.parametrize(("gpu", "device"), [(True, "cuda"), (False, "cpu")])
+def test_a_gpu_is_used_where_one_answers(monkeypatch, gpu, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert choose_device() == device
+
+
+@pytest.mark.parametrize("asked", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_what_is_asked_for_is_what_is_used(asked, device):
+    assert choose_precision(asked, device) == asked
+
+
+def test_fp16_needs_a_gpu():
+    assert choose_precision("16-mixed", "cuda") == "16-mixed"
+    with pytest.raises(ConfigError, match="16-mixed, but there is no GPU. Use auto, 32-true or bf16-mixed"):
+        choose_precision("16-mixed", "cpu")
+
+
+@pytest.mark.parametrize(("native", "precision"), [(True, "bf16-mixed"), (False, "16-mixed")])
+def test_a_gpu_without_bf16_runs_in_fp16_rather_than_emulate(monkeypatch, native, precision):
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: True if including_emulation else native
+    )
+    assert choose_precision("auto", "cuda") == precision
+
+
+@pytest.mark.parametrize(
+    ("capability", "bf16", "amx", "precision"),
+    [
+        ("AVX512", True, False, "bf16-mixed"),
+        ("AVX512", False, True, "bf16-mixed"),
+        ("AVX512", False, False, "32-true"),
+        ("AVX2", True, True, "32-true"),
+    ],
+)
+def test_a_cpu_runs_in_bf16_only_where_it_has_the_instructions(monkeypatch, capability, bf16, amx, precision):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    assert choose_precision(hardware.AUTO, "cpu") == precision
+
+
+def test_a_torch_that_cannot_tell_runs_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    assert choose_precision("auto", "cpu") == "32-true"
