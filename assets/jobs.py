@@ -4,7 +4,7 @@ from typing import Final
 
 import dagster as dg
 
-from assets.partitions import EXPERIMENTS, LAYOUT
+from assets.partitions import LAYOUT
 from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
@@ -37,21 +37,18 @@ JOBS: Final = [
         description="The whole chain on the rendered cities, from images to the leaderboard, in one process.",
         # With the partition as a tag, `dagster job execute -j demo` needs no further flag.
         tags={"dagster/partition": DEMO},
-        partitions_def=EXPERIMENTS,
         executor_def=dg.in_process_executor,
     ),
     dg.define_asset_job(
         "train",
         selection=dg.AssetSelection.assets("places", "checkpoint"),
         description="Places and checkpoint of one experiment; catalog and validation benchmarks must be there.",
-        partitions_def=EXPERIMENTS,
         executor_def=dg.multiprocess_executor,
     ),
     dg.define_asset_job(
         "benchmark",
         selection=dg.AssetSelection.assets(*evaluation_keys(present_benchmarks(LAYOUT))),
         description="From one experiment's checkpoint to its recall on every benchmark whose data set is there.",
-        partitions_def=EXPERIMENTS,
         executor_def=dg.multiprocess_executor,
     ),
 ]

@@ -23,8 +23,10 @@ def leaderboard(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Mat
 
     **When it fails** a report on disk is damaged: materialize the one that the message names again.
     """
+    from gsv_pipeline.reports.leaderboard import LEADERBOARD_PAGE
     from gsv_pipeline.reports.summaries import leaderboard_table
 
     with explained():
         result = stages.write_leaderboard(pipeline.layout(), tracker=pipeline.tracker(context))
-        return materialized(result, rows="rows", leaderboard=leaderboard_table(pipeline.layout()))
+        table = leaderboard_table(pipeline.layout())
+        return materialized(result, rows="rows", page=LEADERBOARD_PAGE, leaderboard=table)

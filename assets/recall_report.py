@@ -31,13 +31,14 @@ def report_asset(name: str) -> dg.AssetsDefinition:
     )
     def asset(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[None]:
         from gsv_pipeline.reports import summaries
+        from gsv_pipeline.reports.recall_report import PAGE_FILE
 
         with explained():
             layout, experiment = pipeline.layout(), pipeline.experiment(context.partition_key)
             result = stages.evaluate(layout, experiment, name, tracker=pipeline.tracker(context))
             table = summaries.recall_table(layout, experiment, name)
             curve = summaries.recall_figure(layout, experiment, name)
-            return materialized(result, recall=table, recall_curve=curve)
+            return materialized(result, page=PAGE_FILE, recall=table, recall_curve=curve)
 
     return asset
 

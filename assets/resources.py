@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from assets.doctor import end_dead_runs
 from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.recipes import dataset_row
@@ -33,7 +34,12 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
     _terminal: TextIO | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Keep hold of the terminal: Dagster redirects standard error into a file as soon as the steps start."""
+        """Free what killed runs hold, for no step would ever get it; and keep hold of the terminal.
+
+        Dagster redirects standard error into a file as soon as the steps start: bars would end there.
+        """
+        if context.instance is not None:
+            end_dead_runs(context.instance)
         if os.isatty(2):
             self._terminal = os.fdopen(os.dup(2), "w")
 

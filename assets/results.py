@@ -31,12 +31,13 @@ def explained() -> Iterator[None]:
         ) from error
 
 
-def materialized(result: StageResult, *, rows: str = "", **pictures: str) -> dg.MaterializeResult[None]:
+def materialized(result: StageResult, *, rows: str = "", page: str = "", **pictures: str) -> dg.MaterializeResult[None]:
     """What the UI shows of a stage's result.
 
     Args:
         result: As the stage returned it.
         rows: Which entry of its metadata is the headline number.
+        page: Its HTML file.
         pictures: Markdown by title.
     """
     manifest = read_manifest(result.artifact)
@@ -48,6 +49,8 @@ def materialized(result: StageResult, *, rows: str = "", **pictures: str) -> dg.
         "made": manifest.created if manifest else "not needed",
         **{title.replace("_", " "): dg.MetadataValue.md(text) for title, text in pictures.items()},
     }
+    if page:
+        facts["page"] = dg.MetadataValue.path(result.artifact / page)
     if rows in result.metadata:
         facts["dagster/row_count"] = int(result.metadata[rows])
     return dg.MaterializeResult(metadata={**result.metadata, **facts}, data_version=dg.DataVersion(result.data_version))

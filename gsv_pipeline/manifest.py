@@ -18,6 +18,7 @@ from gsv_pipeline.tracking import Tracker
 
 SCHEMA: Final = 1
 _DISK_FULL: Final = ("No space left on device", "Disk quota exceeded")
+_NO_ROOM_BYTES: Final = 1 << 20
 _ABSENT: Final = "nothing"
 
 
@@ -222,7 +223,6 @@ def _write(layout: Layout, recipe: Recipe, write: Callable[[Path], Output], *, k
     inputs = {layout.key(item.path): require(layout, item).data_version for item in recipe.inputs}
     identity = fingerprint(layout, recipe)
     try:
-        _remove(partial)
         partial.mkdir(parents=True)
         output = write(partial)
         version = output.version or hash_files(partial, output.version_files)
@@ -241,8 +241,9 @@ def _write(layout: Layout, recipe: Recipe, write: Callable[[Path], Output], *, k
         write_json(partial / MANIFEST, {name: getattr(manifest, name) for name in Manifest.__dataclass_fields__})
         _replace(layout, recipe.path, partial, keep_previous=keep_previous)
     except BaseException as error:
+        free = _free_bytes(layout)  # before the clearing away, which makes room
         shutil.rmtree(partial, ignore_errors=True)
-        explained = _explained(error, layout)
+        explained = _explained(error, layout, free=free)
         if explained is error:
             raise
         raise explained from error
@@ -272,7 +273,8 @@ def _replace(layout: Layout, artifact: Path, partial: Path, *, keep_previous: bo
 
 
 def _recover(layout: Layout, artifact: Path) -> None:
-    """Put back the old artifact when a run was killed between the two renames."""
+    """Clear away what a killed run left, and put back the old artifact when it was killed between the two renames."""
+    _remove(layout.partial(artifact))
     previous = layout.previous(artifact)
     if previous.exists() and not artifact.exists():
         previous.rename(artifact)
@@ -304,15 +306,26 @@ def _record_failure(layout: Layout, artifact: Path, error: BaseException) -> Non
         return  # a full or read-only disk must not hide the error itself
 
 
-def _explained(error: BaseException, layout: Layout) -> BaseException:
-    """A full or read-only disk, said in words. Libraries wrap ENOSPC in errors of their own, so the text counts too."""
+def _free_bytes(layout: Layout) -> int:
+    try:
+        return shutil.disk_usage(layout.root).free
+    except OSError:
+        return _NO_ROOM_BYTES  # the data root itself is gone: another story
+
+
+def _explained(error: BaseException, layout: Layout, *, free: int) -> BaseException:
+    """A full or read-only disk, said in words.
+
+    Libraries wrap ENOSPC in errors of their own, so the text counts too; numpy's and torch's say nothing of it
+    ("100000 requested and 39920 written"), so what is free counts as well.
+    """
     if isinstance(error, GsvError):
         return error
     text = str(error)
-    if any(words in text for words in _DISK_FULL):
-        free = shutil.disk_usage(layout.root).free / 1e6
+    without_room = isinstance(error, OSError | RuntimeError) and free < _NO_ROOM_BYTES
+    if without_room or any(words in text for words in _DISK_FULL):
         return DataError(
-            f"The disk of the data root {layout.root} is full ({free:.0f} MB free). "
+            f"The disk of the data root {layout.root} is full ({free / 1e6:.0f} MB free). "
             "What was there before is untouched. Free some space and run the same command again."
         )
     refused = isinstance(error, PermissionError) or "Read-only file system" in text

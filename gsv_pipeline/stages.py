@@ -15,7 +15,7 @@ from gsv_pipeline.benchmarks import held_out_cities
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Output, StageResult, produce, read_manifest, require, write_json
+from gsv_pipeline.manifest import Output, StageResult, produce, read_manifest, require, why_stale, write_json
 from gsv_pipeline.registry import check_arguments, resolve
 from gsv_pipeline.tracking import Tracker
 
@@ -78,10 +78,12 @@ def build_catalog(layout: Layout, dataset: str, *, tracker: Tracker, force: bool
 
 def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, force: bool = False) -> StageResult:
     """The places that the experiment trains on, K images each at least, labels stable. Imported weights need none."""
-    check_experiment(experiment)
     if experiment.training is None:
         tracker.message(f"Experiment '{experiment.name}' imports weights, so it needs no places")
         return StageResult(layout.places(experiment.name), {"needed": False}, data_version="none", cached=True)
+    recipe = recipes.places_of(layout, experiment)
+    if force or why_stale(layout, recipe):  # a fresh artifact was checked when it was made, and the check imports torch
+        check_experiment(experiment)
 
     def write(target: Path) -> Output:
         from gsv_pipeline.places.select import PLACES_FILE, select_places
@@ -101,15 +103,16 @@ def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, fo
         }
         return Output({**counts, **left}, version_files=(PLACES_FILE,))
 
-    return produce(layout, recipes.places_of(layout, experiment), write, tracker=tracker, force=force)
+    return produce(layout, recipe, write, tracker=tracker, force=force)
 
 
 def train(
     layout: Layout, experiment: Experiment, *, tracker: Tracker, restart: bool = False, force: bool = False
 ) -> StageResult:
     """Places -> checkpoint; or the import of `weights`. An interrupted run goes on, a changed one needs `restart`."""
-    check_experiment(experiment)
     recipe = recipes.checkpoint(layout, experiment)
+    if restart or force or why_stale(layout, recipe):
+        check_experiment(experiment)
     if not restart:
         compose.refuse_changed_training(layout, experiment)
 

@@ -14,6 +14,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.tracking import NullTracker
 from tests.tiny import TINY_CITY, run_chain, tiny_experiment
 
+
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test speaks to W&B or finds a data root by accident."""

@@ -55,9 +55,7 @@ def write_csv(root: Path, city: str, shots: Sequence[Shot], *, header: Sequence[
     """The city's CSV."""
     path = root / "Dataframes" / f"{city}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [
-        (shot.place, shot.year, shot.month, shot.northdeg, city, shot.lat, shot.lon, shot.panoid) for shot in shots
-    ]
+    rows = [(shot.place, shot.year, shot.month, shot.northdeg, city, shot.lat, shot.lon, shot.panoid) for shot in shots]
     lines = [",".join(map(str, row)) for row in (header, *rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

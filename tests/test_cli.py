@@ -19,8 +19,8 @@ def run(*arguments: str, root: Path) -> int:
 def test_every_command_explains_itself() -> None:
     commands = sorted(cli.cli.commands)
     assert commands == [
-        "benchmark", "catalog", "check", "embed", "evaluate", "fetch", "index", "leaderboard", "list", "match", "places",
-        "train",
+        "benchmark", "catalog", "check", "embed", "evaluate", "fetch", "index", "leaderboard", "list", "match",
+        "places", "train",
     ]  # fmt: skip
     for name in commands:
         result = CliRunner().invoke(cli.cli, [name, "--help"])

@@ -4,7 +4,14 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from gsv_pipeline.config import SHIPPED, Experiment, experiment_files, load_experiment, parse_setting
+from gsv_pipeline.config import (
+    SHIPPED,
+    Experiment,
+    experiment_files,
+    load_experiment,
+    parse_setting,
+    validation_benchmarks,
+)
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
 
@@ -182,3 +189,12 @@ def test_an_experiment_survives_its_own_yaml(layout):
 def test_an_experiment_is_frozen(load):
     with pytest.raises(ValidationError, match="frozen"):
         load(MINIMAL).seed = 2
+
+
+def test_benchmarks_that_experiments_validate_on_are_found_beside_one_that_cannot_be_read(load, layout):
+    before = validation_benchmarks(layout)
+    assert "demo_val" in before
+    load("training: {validation: [pitts30k_val, demo_val]}", name="other")
+    load("weights: w.ckpt", name="imported")
+    (layout.experiments() / "broken.yaml").write_text("training: {")
+    assert validation_benchmarks(layout) == sorted({*before, "pitts30k_val"})

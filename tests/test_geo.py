@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsv_pipeline.geo import EARTH_RADIUS_M, bearing_difference, distance_m, normalise_bearing
@@ -40,6 +40,7 @@ def test_antipodes_are_half_a_circumference_apart():
     assert distance_m(np.array([0.0, 0.0]), np.array([0.0, 180.0])) == pytest.approx(np.pi * EARTH_RADIUS_M)
 
 
+@settings(deadline=None)
 @given(LATLON, LATLON)
 def test_distance_equals_the_angle_between_vectors(first, second):
     found = distance_m(np.array(first), np.array(second))
@@ -58,11 +59,13 @@ def test_published_headings_become_bearings(published, bearing):
     assert normalise_bearing(np.array([float(published)])) == pytest.approx([bearing])
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6))
 def test_a_bearing_lies_from_0_to_below_360(degrees):
     assert 0 <= normalise_bearing(np.array([degrees]))[0] < 360
 
 
+@settings(deadline=None)
 @given(st.floats(-720, 720), st.floats(-720, 720))
 def test_a_difference_of_bearings_is_the_angle_between_directions(first, second):
     a, b = np.radians(first), np.radians(second)

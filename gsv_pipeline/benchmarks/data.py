@@ -69,10 +69,10 @@ def load_benchmark(folder: Path) -> BenchmarkData:
         DataError: A file is missing or damaged.
     """
     try:
-        with np.load(folder / POSITIVES_FILE, allow_pickle=False) as stored:
+        with (folder / POSITIVES_FILE).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             positives = np.split(stored["flat"], np.cumsum(stored["lengths"])[:-1])
         database, queries = (pd.read_parquet(folder / name) for name in (DATABASE_FILE, QUERIES_FILE))
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(
             f"{folder} holds no readable benchmark ({error}). Run the benchmark stage again with --force."
         ) from error

@@ -31,7 +31,13 @@ def checkout(tiny_chain: Path, tmp_path: Path) -> Path:
 def dvc(root: Path, *arguments: str) -> str:
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "WANDB_MODE": "disabled"}
     done = subprocess.run(
-        [str(BIN / "dvc"), *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [str(BIN / "dvc"), *arguments],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -58,7 +64,7 @@ def test_analytics_and_update_checks_are_off() -> None:
 
 
 def test_hydra_and_dagster_agree_on_the_parser_in_one_environment() -> None:
-    """dvc's hydra pins a parser runtime with which every string asset selection of Dagster fails, silently at install."""
+    """Plain dvc pins a parser runtime with which every string asset selection of Dagster fails, silently."""
     code = (
         "import dagster as dg\n"
         "selection = dg.AssetSelection.from_string('group:training or key:places+')\n"

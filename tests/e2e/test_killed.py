@@ -54,7 +54,9 @@ def ready(tiny_layout: Layout) -> Layout:
 
 
 @pytest.mark.slow
-def test_training_killed_at_two_steps_ends_with_the_weights_of_an_uninterrupted_run(ready: Layout, tiny_chain: Path) -> None:
+def test_training_killed_at_two_steps_ends_with_the_weights_of_an_uninterrupted_run(
+    ready: Layout, tiny_chain: Path
+) -> None:
     for strike_after in (2, 5):
         process = start_training(ready.root)
         wait_for_steps(ready, process, strike_after)

@@ -38,7 +38,7 @@ def render_city() -> Row:
 
 
 def draw_images() -> Row:
-    """K = 4 images of every place of an epoch, 62,500 places: arrays against pandas as the reference looks places up."""
+    """K = 4 images of each of 62,500 places: arrays against pandas as the reference looks places up."""
     from gsv_pipeline.places.dataset import Places
     from gsv_pipeline.places.sampling import PlaceSampler
 
@@ -130,5 +130,7 @@ def _python(code: str) -> None:
 def _seconds(command: list[str]) -> float:
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     started = time.perf_counter()
-    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     return time.perf_counter() - started

@@ -37,7 +37,9 @@ def pictures() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def trainer(folder: Path, *, epochs: int = 3, validate: Any = None, tracker: Any = None, **changed: Any) -> Trainer:
     offsets = np.arange(NUM_PLACES + 1, dtype=np.int64) * PER_PLACE
-    places = Places(tuple(Path(f"{row}") for row in range(NUM_PLACES * PER_PLACE)), offsets, np.zeros(NUM_PLACES, np.int64))
+    places = Places(
+        tuple(Path(f"{row}") for row in range(NUM_PLACES * PER_PLACE)), offsets, np.zeros(NUM_PLACES, np.int64)
+    )
     model = build_model(
         backbone="resnet18",
         backbone_args={"weights": "none", "layers_to_crop": [3, 4]},
@@ -50,7 +52,9 @@ def trainer(folder: Path, *, epochs: int = 3, validate: Any = None, tracker: Any
         Fabric(accelerator="cpu", devices=1, precision="32-true"),
         model,
         optimizer=build_optimizer("adamw", model.parameters(), learning_rate=RATE),
-        sampler=PlaceSampler(places, places_per_batch=4, images_per_place=3, sampling="all_cities", mirrored_places=True),
+        sampler=PlaceSampler(
+            places, places_per_batch=4, images_per_place=3, sampling="all_cities", mirrored_places=True
+        ),
         read_images=lambda rows: images[rows],
         settings=LoopSettings(
             loss=LOSSES.build("multi_similarity"),

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import gsv_pipeline
 from gsv_pipeline.errors import RunError
@@ -36,23 +37,35 @@ def render_in_processes(
         workers: Number of processes.
 
     Raises:
-        RunError: A process failed, or ended before its work was done.
+        OSError: A process could not write an image.
+        RunError: A process failed otherwise, or ended before its work was done.
     """
     replies: queue.Queue[tuple[int, str]] = queue.Queue()
     setting = json.dumps({"target": str(target), "seed": seed, "sizes": asdict(sizes)})
     processes: list[subprocess.Popen[str]] = []
+    listeners: list[threading.Thread] = []
     try:
         for number in range(min(workers, len(tasks))):
             processes.append(_start_worker())
-            threading.Thread(target=_listen, args=(number, processes[-1].stdout, replies), daemon=True).start()
+            listeners.append(threading.Thread(target=_listen, args=(number, processes[-1], replies), daemon=True))
+            listeners[-1].start()
             _send(processes[-1], setting)
         yield from _share_out(processes, tasks, replies)
     finally:
         for process in processes:
             process.kill()
+        for listener in listeners:
+            listener.join()
         for process in processes:
-            with process:  # closes the pipes and waits for the end
-                pass
+            _close(process)
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """Waits for the end of a process and closes its pipes."""
+    with process:
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):  # a line that it did not live to read
+                process.stdin.close()
 
 
 def _start_worker() -> subprocess.Popen[str]:
@@ -60,23 +73,25 @@ def _start_worker() -> subprocess.Popen[str]:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict.fromkeys(_ONE_THREAD, "1")
     command = [sys.executable, "-m", WORKER]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    # A session of its own: Ctrl-C reaches us alone, and we end the crew without a traceback from each of its members.
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
 
 
-def _listen(number: int, stream: IO[str], replies: "queue.Queue[tuple[int, str]]") -> None:
+def _listen(number: int, process: subprocess.Popen[str], replies: "queue.Queue[tuple[int, str]]") -> None:
     """Passes a process's lines on, and an empty line when it has ended."""
-    for line in stream:
+    assert process.stdout is not None
+    for line in process.stdout:
         replies.put((number, line))
     replies.put((number, ""))
 
 
 def _send(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdin is not None
-    try:
+    with suppress(BrokenPipeError):  # it has ended: its listener says so, with a better message than ours
         process.stdin.write(line + "\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        return  # it has ended: its listener says so, with a better message than ours
 
 
 def _share_out(
@@ -97,6 +112,8 @@ def _share_out(
                 {"exit_code": code},
             )
         reply = json.loads(line)
+        if "unwritable" in reply:
+            raise OSError(reply["unwritable"])
         if "error" in reply:
             raise RunError(f"A render process of the demo city failed. Its traceback:\n{reply['error']}")
         _give_next(processes[number], waiting)

@@ -6,7 +6,8 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from gsv_pipeline.sources.demo.crew import Task, render_in_processes
+from gsv_pipeline.errors import DataError
+from gsv_pipeline.sources.demo.crew import render_in_processes
 from gsv_pipeline.sources.demo.plan import City, Sizes, plan_cities
 from gsv_pipeline.sources.demo.worker import render_place
 from gsv_pipeline.tracking import NullTracker, Tracker
@@ -43,20 +44,26 @@ def render_demo(
 
     Raises:
         ConfigError: A size is below its smallest value.
+        DataError: The folder cannot be written to, or the disk is full.
         RunError: A render process failed or was killed.
     """
     sizes = Sizes(places, images, validation_queries, test_queries, width, height)
     cities = plan_cities(sizes, seed)
-    for city in cities:
-        (target / "Images" / city.name).mkdir(parents=True, exist_ok=True)
-        write_dataframe(target, city)
-    tasks = [(city.name, place.place_id) for city in cities for place in city.places]
     count = workers if workers is not None else num_cores()
     total = sum(city.num_images for city in cities)
-    rendered = _render(tasks, cities, target=target, sizes=sizes, seed=seed, workers=count)
-    with closing(rendered), tracker.progress("Rendering the demo city", total=total) as bar:
-        for done in rendered:
-            bar.advance(done)
+    try:
+        for city in cities:
+            (target / "Images" / city.name).mkdir(parents=True, exist_ok=True)
+            write_dataframe(target, city)
+        rendered = _render(cities, target=target, sizes=sizes, seed=seed, workers=count)
+        with closing(rendered), tracker.progress("Rendering the demo city", total=total) as bar:
+            for done in rendered:
+                bar.advance(done)
+    except OSError as error:
+        raise DataError(
+            f"The demo city cannot be written to {target}: {error}. Expected a writable folder with room for "
+            f"{total * width * height // 2_500_000 + 1} MB. Make room, or choose another folder."
+        ) from error
 
 
 def num_cores() -> int:
@@ -64,15 +71,14 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _render(
-    tasks: Sequence[Task], cities: Sequence[City], *, target: Path, sizes: Sizes, seed: int, workers: int
-) -> Generator[int]:
+def _render(cities: Sequence[City], *, target: Path, sizes: Sizes, seed: int, workers: int) -> Generator[int]:
     if workers > 1:
+        tasks = [(city.name, place.place_id) for city in cities for place in city.places]
         yield from render_in_processes(tasks, target=target, sizes=sizes, seed=seed, workers=workers)
         return
-    by_name = {city.name: city for city in cities}
-    for name, number in tasks:
-        yield render_place(target, name, by_name[name].places[number], sizes=sizes, seed=seed)
+    for city in cities:
+        for place in city.places:
+            yield render_place(target, city.name, place, sizes=sizes, seed=seed)
 
 
 def write_dataframe(target: Path, city: City) -> None:

@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from gsv_pipeline.sources.demo.house import House, Opening
+from gsv_pipeline.sources.demo.house import House
 from gsv_pipeline.sources.demo.materials import painted, tiled, wall_tile
+from gsv_pipeline.sources.demo.openings import Opening
 from gsv_pipeline.sources.demo.palettes import ACCENTS, blended, scaled
 from gsv_pipeline.sources.demo.sheet import Sheet
 

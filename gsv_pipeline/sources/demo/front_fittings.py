@@ -44,7 +44,7 @@ def _paint_balcony(painter: Painter, building: Building, floor: int, *, bars: bo
         painter.box((low, level + 0.2, start), (high, level + 0.95, start + 0.02), iron)
     elif bars:
         count = max(3, int((end - start) / 0.45))
-        for z in (start + (end - start) * bar / count for bar in range(count + 1)):
+        for z in (start + (end - start) * step / count for step in range(count + 1)):
             edges = (
                 (level + 0.16, z - 0.03),
                 (level + 0.16, z + 0.03),

@@ -5,24 +5,13 @@ import random
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gsv_pipeline.sources.demo.openings import Opening, lay_out_openings
 from gsv_pipeline.sources.demo.palettes import ACCENTS, WORDS, Colour, Style, varied
 
 _NARROWEST_M: Final = 5.5
 
 Corner = tuple[float, float]
 """Metres to the right and up from the lower left corner of a façade."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A window, door or shop window: lower left corner and size in metres."""
-
-    kind: str
-    left: float
-    bottom: float
-    width: float
-    height: float
-    floor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +100,7 @@ def design_house(style: Style, rng: random.Random, *, height_bias: int, room: fl
     roof, rise = _draw_roof(style, rng, width)
     outline = _outline(roof, width, eaves=eaves, rise=rise)
     has_shop = rng.random() < style.shops
-    openings = _openings(
+    openings = lay_out_openings(
         rng, width, ground_height=ground_height, floor_height=floor_height, floors=floors, has_shop=has_shop
     )
     if roof in ("gable", "stepped"):
@@ -194,7 +183,7 @@ def flank_of(house: House, style: Style, rng: random.Random, *, depth: float = 9
         rng: Decides the windows.
         depth: Metres that the house reaches back.
     """
-    openings = _openings(
+    openings = lay_out_openings(
         rng,
         depth,
         ground_height=house.ground_height,
@@ -228,49 +217,3 @@ def _outline(roof: str, width: float, *, eaves: float, rise: float) -> tuple[Cor
         return (*foot, *right[:-1], *left[1:])
     parapet = 0.5 if roof == "flat" else 0.0
     return (*foot, (width, eaves + parapet), (0.0, eaves + parapet))
-
-
-def _openings(
-    rng: random.Random, width: float, *, ground_height: float, floor_height: float, floors: int, has_shop: bool
-) -> tuple[Opening, ...]:
-    columns = max(2, round(width / rng.uniform(1.8, 3.2)))
-    pitch = width / columns
-    pane_width, pane_height = min(pitch * 0.72, rng.uniform(0.95, 1.6)), floor_height * rng.uniform(0.48, 0.66)
-    skipped = rng.randrange(columns) if columns > 2 and rng.random() < 0.25 else -1
-    found = [
-        Opening(
-            "window",
-            (column + 0.5) * pitch - pane_width / 2,
-            ground_height + (floor - 1) * floor_height + 0.75,
-            pane_width,
-            pane_height,
-            floor,
-        )
-        for floor in range(1, floors + 1)
-        for column in range(columns)
-        if column != skipped
-    ]
-    door = rng.randrange(columns)
-    door_width = min(1.15, pitch * 0.7)
-    found.append(
-        Opening("door", (door + 0.5) * pitch - door_width / 2, 0.12, door_width, min(2.6, ground_height - 0.8), 0)
-    )
-    free = [column for column in range(columns) if column != door]
-    if has_shop:
-        return (*found, *_shop_windows(free, pitch, ground_height))
-    low = [
-        Opening("window", (column + 0.5) * pitch - pane_width / 2, 1.1, pane_width, ground_height - 2.0, 0)
-        for column in free
-    ]
-    return (*found, *low)
-
-
-def _shop_windows(free: list[int], pitch: float, ground_height: float) -> list[Opening]:
-    """One wide shop window for each run of columns beside the door."""
-    runs: list[list[int]] = []
-    for column in free:
-        if runs and column == runs[-1][-1] + 1:
-            runs[-1].append(column)
-        else:
-            runs.append([column])
-    return [Opening("shop", run[0] * pitch + 0.3, 0.45, len(run) * pitch - 0.6, ground_height - 1.5, 0) for run in runs]

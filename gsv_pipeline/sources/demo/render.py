@@ -24,6 +24,10 @@ from gsv_pipeline.sources.demo.walls import paint_building, paint_closing_front
 from gsv_pipeline.sources.demo.weather import make_light
 
 SUPERSAMPLING: Final = 2
+"""Pixels that are painted for one of the photograph, each way."""
+
+_RIPPLES: Final = 4
+"""How much coarser the reflection on a wet road is than what it reflects."""
 
 
 def render_shot(scene: Scene, shot: Shot, *, bearing: float, size: tuple[int, int]) -> Image.Image:
@@ -99,11 +103,11 @@ def _paint_buildings(painter: Painter, scene: Scene, lamps: int) -> None:
 
 
 def _paint_reflection(painter: Painter, scene: Scene, pose: Pose, lamps: int) -> None:
-    """What a wet road shows of the houses, half as sharp."""
+    """What a wet road shows of the houses, blurred."""
     camera = painter.camera
-    half = (camera.width // 2, camera.height // 2)
-    canvas = Image.new("RGB", half, painter.light.horizon)
-    mirror = Painter(make_camera(pose, half, mirrored=True), painter.light, canvas)
+    small = (camera.width // _RIPPLES, camera.height // _RIPPLES)
+    canvas = Image.new("RGB", small, painter.light.horizon)
+    mirror = Painter(make_camera(pose, small, mirrored=True), painter.light, canvas)
     _paint_buildings(mirror, scene, lamps)
     sharp = mirror.canvas.resize((camera.width, camera.height), Image.Resampling.BILINEAR)
     mask = Image.new("L", painter.canvas.size)
@@ -111,7 +115,7 @@ def _paint_reflection(painter: Painter, scene: Scene, pose: Pose, lamps: int) ->
     shape = camera.project(
         [(-wall, 0.0, pose.along - 1), (wall, 0.0, pose.along - 1), (wall, 0.0, 150.0), (-wall, 0.0, 150.0)]
     )
-    ImageDraw.Draw(mask).polygon(shape, 110)
+    ImageDraw.Draw(mask).polygon(shape, 88)
     painter.canvas.paste(sharp, (0, 0), mask)
     if painter.glow is not None and mirror.glow is not None:
         shine = mirror.glow.resize((camera.width, camera.height), Image.Resampling.BILINEAR)

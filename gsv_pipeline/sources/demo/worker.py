@@ -44,7 +44,7 @@ def serve(requests: TextIO, replies: TextIO) -> None:
 
     Args:
         requests: One line of JSON with `target`, `seed` and `sizes`, then one line `["city", place_id]` per place.
-        replies: One line per place: `{"images": 8}`, or `{"error": "<traceback>"}` after which nothing follows.
+        replies: A line per place: `{"images": 8}`. Nothing follows `{"unwritable": "<why>"}` or `{"error": "<trace>"}`.
     """
     try:
         setting: dict[str, Any] = json.loads(requests.readline())
@@ -53,11 +53,18 @@ def serve(requests: TextIO, replies: TextIO) -> None:
         for line in requests:
             city, number = json.loads(line)
             images = render_place(target, city, cities[city].places[number], sizes=sizes, seed=seed)
-            replies.write(json.dumps({"images": images}) + "\n")
-            replies.flush()
+            _reply(replies, images=images)
+    except BrokenPipeError:
+        return  # nobody is left to answer to
+    except OSError as error:
+        _reply(replies, unwritable=str(error))
     except Exception:  # noqa: BLE001 - whatever it is, the parent raises it with the traceback
-        replies.write(json.dumps({"error": traceback.format_exc()}) + "\n")
-        replies.flush()
+        _reply(replies, error=traceback.format_exc())
+
+
+def _reply(replies: TextIO, **content: str | int) -> None:
+    replies.write(json.dumps(content) + "\n")
+    replies.flush()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gsv_pipeline.errors import RunError
+from gsv_pipeline.errors import DataError, RunError
 from gsv_pipeline.sources.demo import TEST_CITY, TRAINING_CITIES, VALIDATION_CITY, crew
 from gsv_pipeline.sources.demo.dataset import COLUMNS, render_demo
 from gsv_pipeline.sources.demo.plan import Sizes
@@ -127,18 +127,30 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
     return found
 
 
-def crew_of_two(target: Path) -> list[int]:
-    tasks = [(TRAINING_CITIES[0], 0), (TRAINING_CITIES[0], 1), (TEST_CITY, 0)]
+def crew_of_two(target: Path, *, city: str = TEST_CITY) -> list[int]:
+    tasks = [(city, 0), (city, 1), (city, 2)]
     return list(crew.render_in_processes(tasks, target=target, sizes=Sizes(**TINY), seed=1, workers=2))
 
 
 def test_a_failing_worker_is_a_clear_error_and_leaves_no_process(
     started: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    with pytest.raises(RunError, match=r"(?s)render process of the demo city failed.*FileNotFoundError"):
-        crew_of_two(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"(?s)render process of the demo city failed.*KeyError: 'Atlantis'"):
+        crew_of_two(tmp_path, city="Atlantis")
     assert len(started) == 2
     assert all(process.returncode is not None for process in started)
+
+
+def test_a_worker_that_cannot_write_says_where(started: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file or directory.*nowhere"):
+        crew_of_two(tmp_path / "nowhere")
+    assert all(process.returncode is not None for process in started)
+
+
+def test_a_folder_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot be written to .*file.*Expected a writable folder with room for 1 MB"):
+        render_demo(tmp_path / "file" / "demo", workers=1, **TINY)
 
 
 def test_a_killed_worker_is_a_clear_error_and_leaves_no_process(
@@ -151,6 +163,15 @@ def test_a_killed_worker_is_a_clear_error_and_leaves_no_process(
         crew_of_two(tmp_path)
     assert caught.value.details == {"exit_code": -9}
     assert all(process.returncode is not None for process in started)
+
+
+def test_a_place_given_to_a_process_that_has_ended_is_left_to_its_listener() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, text=True)
+    process.wait()
+    crew._send(process, "a line that nobody reads")
+    crew._close(process)
+    assert process.stdin is not None
+    assert process.stdin.closed
 
 
 def test_stopping_in_the_middle_leaves_no_process(started: list[subprocess.Popen[str]], tmp_path: Path) -> None:
@@ -174,6 +195,19 @@ def test_a_worker_answers_each_place_and_ends_with_its_input(tmp_path: Path) -> 
     done, failed = replies.getvalue().splitlines()
     assert done == f'{{"images": {len(list(tmp_path.glob("Images/*/*")))}}}'
     assert "IndexError" in failed
+
+
+def test_a_worker_whose_parent_is_gone_stops_quietly(tmp_path: Path) -> None:
+    class Gone(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    (tmp_path / "Images" / TEST_CITY).mkdir(parents=True)
+    setting = (
+        f'{{"target": "{tmp_path.as_posix()}", "seed": 1, "sizes": {{"width": 32, "height": 32, "test_queries": 1}}}}'
+    )
+    serve(StringIO(f'{setting}\n["{TEST_CITY}", 0]\n["{TEST_CITY}", 1]\n'), Gone())
+    assert len(list(tmp_path.glob("Images/*/*"))) <= 4
 
 
 def test_the_worker_module_imports_no_heavy_package() -> None:

@@ -1,4 +1,4 @@
-"""The output of seed 1, in numbers: if a test here fails on purpose, bump `gsv_pipeline.sources.demo.VERSION` and the numbers."""
+"""The output of seed 1, in numbers: who changes it on purpose bumps `gsv_pipeline.sources.demo.VERSION` and these."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,65 @@
+"""Runs that were killed: Dagster believes that they still run, and that they still hold their slot of a pool."""
+
+import os
+
+import click
+import dagster as dg
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark killed runs as failed and give back what they hold; a run that waits for the slot then goes on.
+
+    Args:
+        instance: Its unfinished runs are looked at, and every run that holds a slot.
+
+    Returns:
+        Ids of the runs that were ended or freed, sorted.
+    """
+    storage = instance.event_log_storage
+    pools = storage.get_concurrency_infos(sorted(storage.get_concurrency_keys())).values()
+    holders = {run_id for pool in pools for run_id in pool.active_run_ids | pool.pending_run_ids}
+    ended = []
+    for run_id in sorted(holders):
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            if _is_alive(instance, run_id):
+                continue
+            instance.report_run_failed(run, "The process of this run is gone: it was killed.")
+        storage.free_concurrency_slots_for_run(run_id)
+        ended.append(run_id)
+    return ended
+
+
+def _is_alive(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether the process that executes the run exists; unknown counts as alive, so nothing is taken from a run."""
+    process = _process_of(instance, run_id)
+    if process is None:
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it exists, and belongs to somebody else
+    return True
+
+
+def _process_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """The process id in the run's first engine event that names one: the process of its executor."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        event = entry.dagster_event
+        pid = event.engine_event_data.metadata.get("pid") if event is not None else None
+        if pid is not None:
+            return int(str(pid.value))
+    return None
+
+
+def main() -> None:
+    """`python -m assets.doctor`, from the repository root: end the dead runs of its instance and say which."""
+    with dg.DagsterInstance.get() as instance:
+        ended = end_dead_runs(instance)
+    click.echo("\n".join(f"ended {run_id}" for run_id in ended) or "no dead run holds a slot")
+
+
+if __name__ == "__main__":
+    main()

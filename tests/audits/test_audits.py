@@ -1,0 +1,231 @@
+"""Every question of AUDITS is answered, and each one notices the damage that it is about."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+
+from gsv_pipeline import compose, recipes, stages
+from gsv_pipeline.audits import AUDITS, Verdict
+from gsv_pipeline.errors import StaleInputError
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.registry import resolve
+from gsv_pipeline.tracking import NullTracker
+from tests.tiny import tiny_experiment
+
+QUESTIONS = [(kind, name) for kind, audit in AUDITS.items() for name in audit.questions]
+PARTITIONED = {"places", "checkpoint", "embeddings", "faiss_index", "recall_report"}
+SUBJECT = {
+    "dataset": ["demo"],
+    "catalog": ["demo"],
+    "benchmark": ["demo_test"],
+    "embeddings": ["demo_test"],
+    "faiss_index": ["demo_test"],
+    "recall_report": ["demo_test"],
+}
+
+
+def ask(layout: Layout, kind: str) -> dict[str, Verdict]:
+    experiments = [tiny_experiment(layout)] if kind in PARTITIONED else []
+    answer = resolve(AUDITS[kind].answer)
+    return answer(layout, *experiments, *SUBJECT.get(kind, []), tracker=NullTracker())
+
+
+def change_table(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    change(pd.read_parquet(path)).to_parquet(path, index=False)
+
+
+def change_json(path: Path, change: Callable[[object], object]) -> None:
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def change_catalog(layout: Layout, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    change_table(layout.catalog("demo") / "catalog.parquet", change)
+
+
+def change_embeddings(layout: Layout, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    path = layout.embeddings("demo_test", "demo") / "database.npy"
+    np.save(path, change(np.load(path)))
+
+
+def impossible_month(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(month=table["month"].where(table.index != 0, 13))
+
+
+def panorama_twice(table: pd.DataFrame) -> pd.DataFrame:
+    first = table[table["place_id"] == table["place_id"].iloc[0]]
+    return table.assign(panoid=table["panoid"].where(~table.index.isin(first.index), first["panoid"].iloc[0]))
+
+
+def truncated_image_counted(report: dict) -> dict:
+    for finding in report["findings"]:
+        finding["count"] += finding["rule"] == "truncated_image"
+    return report
+
+
+def loss_of_nothing(log: dict) -> dict:
+    log["history"][0]["loss"] = float("nan")
+    return log
+
+
+def validation_recall_of_zero(log: dict) -> dict:
+    log["validations"] = [{name: 0.0 if name != "step" else v for name, v in row.items()} for row in log["validations"]]
+    return log
+
+
+def weights_of_nothing(layout: Layout) -> None:
+    path = layout.checkpoint("demo") / compose.MODEL_FILE
+    tensors = safetensors.torch.load_file(path)
+    first = sorted(tensors)[0]
+    tensors[first] = tensors[first] * float("nan")
+    safetensors.torch.save_file(tensors, path)
+
+
+def positive_outside(layout: Layout) -> None:
+    path = layout.benchmark("demo_test") / "positives.npz"
+    with np.load(path) as stored:
+        flat, lengths = stored["flat"].copy(), stored["lengths"]
+    flat[0] = 10_000
+    np.savez(path, flat=flat, lengths=lengths)
+
+
+def truncated_query(layout: Layout) -> None:
+    path = compose.benchmark_paths(layout, "demo_test")["queries"][0]
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def query_in_database(layout: Layout) -> None:
+    query = pd.read_parquet(layout.benchmark("demo_test") / "queries.parquet")["image_id"].iloc[0]
+    path = layout.benchmark("demo_test") / "database.parquet"
+    change_table(path, lambda table: table.assign(image_id=table["image_id"].where(table.index != 0, query)))
+
+
+def half_index(layout: Layout) -> None:
+    path = str(layout.faiss_index("demo_test", "demo") / "index.faiss")
+    index = faiss.read_index(path)
+    index.remove_ids(np.arange(3))
+    faiss.write_index(index, path)
+
+
+def impossible_recall(report: dict) -> dict:
+    report["recall_at"]["25"] = 1.5
+    return report
+
+
+def falling_recall(report: dict) -> dict:
+    report["recall_at"].update({"1": 1.0, "2": 0.5})
+    return report
+
+
+def no_rows(rows: list) -> list:
+    return [row for row in rows if row["benchmark"] != "demo_test"]
+
+
+SABOTAGE: dict[tuple[str, str], Callable[[Layout], object]] = {
+    ("dataset", "expected_cities"): lambda at: (at.dataset("demo") / "Dataframes" / "Marwick.csv").unlink(),
+    ("dataset", "csv_has_folder"): lambda at: (at.dataset("demo") / "Images" / "Nowhere").mkdir(),
+    ("catalog", "schema"): lambda at: change_catalog(at, lambda table: table.drop(columns="bytes")),
+    ("catalog", "ranges"): lambda at: change_catalog(at, impossible_month),
+    ("catalog", "duplicates"): lambda at: change_catalog(at, panorama_twice),
+    ("catalog", "images"): lambda at: change_json(at.catalog("demo") / "validation.json", truncated_image_counted),
+    ("catalog", "place_separation"): lambda at: change_catalog(at, lambda table: table.assign(lat=0.0, lon=0.0)),
+    ("places", "images_per_place"): lambda at: change_table(at.places("demo") / "places.parquet", lambda t: t.iloc[1:]),
+    ("places", "labels"): lambda at: change_table(
+        at.places("demo") / "places.parquet", lambda t: t.assign(label=t["label"].max() - t["label"])
+    ),
+    ("checkpoint", "finite_loss"): lambda at: change_json(at.checkpoint("demo") / "history.json", loss_of_nothing),
+    ("checkpoint", "weights_reload"): weights_of_nothing,
+    ("checkpoint", "beats_untrained"): lambda at: change_json(
+        at.checkpoint("demo") / "history.json", validation_recall_of_zero
+    ),
+    ("benchmark", "indices"): positive_outside,
+    ("benchmark", "files_readable"): truncated_query,
+    ("benchmark", "counts"): query_in_database,
+    ("embeddings", "finite"): lambda at: change_embeddings(at, lambda values: values * np.nan),
+    ("embeddings", "unit_norm"): lambda at: change_embeddings(at, lambda values: values * 2),
+    ("embeddings", "row_count"): lambda at: change_embeddings(at, lambda values: values[:-1]),
+    ("faiss_index", "size"): half_index,
+    ("faiss_index", "self_query"): lambda at: change_embeddings(at, lambda values: -values),
+    ("recall_report", "in_range"): lambda at: change_json(
+        at.recall_report("demo_test", "demo") / "recall.json", impossible_recall
+    ),
+    ("recall_report", "non_decreasing"): lambda at: change_json(
+        at.recall_report("demo_test", "demo") / "recall.json", falling_recall
+    ),
+    ("leaderboard", "every_report"): lambda at: change_json(at.leaderboard() / "leaderboard.json", no_rows),
+}
+
+
+def test_every_question_has_a_sabotage_that_it_must_notice() -> None:
+    assert QUESTIONS
+    assert set(SABOTAGE) == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("kind", AUDITS)
+def test_a_sound_chain_passes_every_blocking_question(tiny_chain: Path, kind: str) -> None:
+    verdicts = ask(Layout(tiny_chain), kind)
+
+    assert set(verdicts) == set(AUDITS[kind].questions)
+    blocking = [name for name, question in AUDITS[kind].questions.items() if question.blocking]
+    assert [name for name in blocking if not verdicts[name].passed] == []
+
+
+@pytest.mark.parametrize(("kind", "name"), QUESTIONS)
+def test_damage_is_noticed_and_described(chain_layout: Layout, kind: str, name: str) -> None:
+    SABOTAGE[kind, name](chain_layout)
+
+    verdict = ask(chain_layout, kind)[name]
+
+    assert not verdict.passed
+    assert verdict.message
+
+
+@pytest.mark.parametrize("kind", AUDITS)
+def test_an_artifact_that_is_not_there_is_refused_with_the_command_that_makes_it(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(StaleInputError, match="Run: gsv-pipeline"):
+        ask(Layout(tmp_path), kind)
+
+
+def test_a_cut_checkpoint_fails_with_the_reason(chain_layout: Layout) -> None:
+    path = chain_layout.checkpoint("demo") / compose.MODEL_FILE
+    path.write_bytes(path.read_bytes()[:100])
+
+    assert "cut short" in ask(chain_layout, "checkpoint")["weights_reload"].message
+
+
+def test_a_model_above_the_untrained_one_passes(chain_layout: Layout) -> None:
+    def best(log: dict) -> dict:
+        log["validations"] = [{**row, "demo_val/R@1": 1.1} for row in log["validations"]]
+        return log
+
+    change_json(chain_layout.checkpoint("demo") / "history.json", best)
+
+    assert ask(chain_layout, "checkpoint")["beats_untrained"].passed
+
+
+def test_without_validation_nothing_is_compared(chain_layout: Layout) -> None:
+    experiment = tiny_experiment(chain_layout, "training.validation=[]", "training.epochs=1")
+    stages.train(chain_layout, experiment, tracker=NullTracker(), restart=True)
+
+    answer = resolve(AUDITS["checkpoint"].answer)(chain_layout, experiment, tracker=NullTracker())
+
+    assert answer["beats_untrained"].passed
+    assert "nothing was compared" in answer["beats_untrained"].message
+
+
+def test_an_experiment_that_imports_weights_needs_neither_places_nor_a_loss(chain_layout: Layout) -> None:
+    weights = chain_layout.checkpoint("demo") / compose.MODEL_FILE
+    trained = tiny_experiment(chain_layout)
+    imported = trained.model_copy(update={"name": "imported", "training": None, "weights": weights})
+    stages.train(chain_layout, imported, tracker=NullTracker())
+
+    for kind in ("places", "checkpoint"):
+        verdicts = resolve(AUDITS[kind].answer)(chain_layout, imported, tracker=NullTracker())
+        assert all(verdict.passed for verdict in verdicts.values())
+    assert recipes.checkpoint(chain_layout, imported).inputs == ()
+    assert not chain_layout.places("imported").exists()

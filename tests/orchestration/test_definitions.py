@@ -1,0 +1,164 @@
+"""The code location: loads, loads lightly, and describes itself."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from assets.definitions import ASSETS, defs
+from assets.jobs import evaluation_keys, present_benchmarks
+from assets.partitions import EXPERIMENTS
+from gsv_pipeline.audits import AUDITS
+from gsv_pipeline.benchmarks import BENCHMARKS
+from gsv_pipeline.config import experiment_files
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.sources import DATASETS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SPECS = {spec.key.to_user_string(): spec for asset in ASSETS for spec in asset.specs}
+PARTITIONED = ("places", "checkpoint", "embeddings/", "faiss_index/", "recall_report/")
+DEMO_CHAIN = {
+    "dataset/demo",
+    "catalog/demo",
+    "places",
+    "checkpoint",
+    "leaderboard",
+    *(f"{step}/{name}" for step in ("benchmark", "embeddings", "faiss_index", "recall_report") for name in BENCHMARKS),
+}
+
+
+def keys_of(job: str) -> set[str]:
+    selected = defs.resolve_job_def(job).asset_layer.executable_asset_keys
+    return {key.to_user_string() for key in selected}
+
+
+def test_definitions_are_loadable() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_every_data_set_and_benchmark_has_its_assets() -> None:
+    expected = {f"{step}/{name}" for step in ("dataset", "catalog") for name in DATASETS}
+    expected |= {f"{s}/{n}" for s in ("benchmark", "embeddings", "faiss_index", "recall_report") for n in BENCHMARKS}
+
+    assert set(SPECS) == expected | {"places", "checkpoint", "leaderboard"}
+
+
+def test_the_demo_job_selects_exactly_the_demo_chain() -> None:
+    assert keys_of("demo") == DEMO_CHAIN
+    assert defs.resolve_job_def("demo").tags["dagster/partition"] == "demo"
+
+
+def test_the_train_job_leaves_data_alone() -> None:
+    assert keys_of("train") == {"places", "checkpoint"}
+
+
+def test_the_benchmark_job_ends_with_the_leaderboard() -> None:
+    assert "leaderboard" in keys_of("benchmark")
+    assert not keys_of("benchmark") & {"places", "checkpoint"}
+
+
+@pytest.mark.parametrize("job", ["demo", "train"])
+def test_every_job_has_the_experiments_as_partitions(job: str) -> None:
+    assert defs.resolve_job_def(job).partitions_def == EXPERIMENTS
+
+
+def test_only_benchmarks_whose_data_set_is_there_are_run(tiny_demo: Path, tmp_path: Path) -> None:
+    assert present_benchmarks(Layout(tmp_path)) == []
+    assert present_benchmarks(Layout(tiny_demo)) == list(BENCHMARKS)
+    assert evaluation_keys([]) == [dg.AssetKey("leaderboard")]
+
+
+def test_partitions_are_the_experiments() -> None:
+    shipped = experiment_files(Layout(REPOSITORY / "nowhere"))
+
+    assert shipped
+    assert set(shipped) <= set(EXPERIMENTS.get_partition_keys())
+
+
+@pytest.mark.parametrize("key", SPECS)
+def test_an_asset_describes_itself_to_an_operator(key: str) -> None:
+    spec = SPECS[key]
+
+    assert spec.group_name in {"dataset", "training", "benchmark", "retrieval", "report"}
+    assert spec.kinds
+    assert spec.owners == ["team:vpr"]
+    assert spec.code_version
+    assert "**Costs**" in (spec.description or "")
+    assert "**When it fails**" in (spec.description or "")
+
+
+@pytest.mark.parametrize("key", SPECS)
+def test_what_depends_on_an_experiment_is_partitioned_by_it(key: str) -> None:
+    expected = EXPERIMENTS if key.startswith(PARTITIONED) else None
+
+    assert SPECS[key].partitions_def == expected
+
+
+@pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.key.to_user_string())
+def test_whatever_uses_the_device_holds_its_pool(asset: dg.AssetsDefinition) -> None:
+    uses_device = asset.key.path[0] in {"checkpoint", "embeddings", "recall_report"}
+
+    assert asset.op.pool == ("gpu" if uses_device else None)
+
+
+def test_places_depend_on_every_catalog_and_the_checkpoint_on_its_validation() -> None:
+    def upstream(key: str) -> set[str]:
+        return {dep.asset_key.to_user_string() for dep in SPECS[key].deps}
+
+    assert upstream("places") == {f"catalog/{name}" for name in DATASETS}
+    assert upstream("checkpoint") == {"places", "benchmark/demo_val"}
+
+
+def test_the_leaderboard_depends_on_all_experiments() -> None:
+    deps = list(SPECS["leaderboard"].deps)
+
+    assert {dep.asset_key.to_user_string() for dep in deps} == {f"recall_report/{name}" for name in BENCHMARKS}
+    assert all(isinstance(dep.partition_mapping, dg.AllPartitionMapping) for dep in deps)
+
+
+def test_every_question_is_a_check_with_the_partitions_of_its_asset() -> None:
+    checks = [spec for check in defs.asset_checks or [] for spec in check.check_specs]  # type: ignore[union-attr]
+
+    asked = {(spec.asset_key.to_user_string(), spec.name) for spec in checks}
+    assert asked == {(key, name) for key in SPECS for name in AUDITS[key.split("/")[0]].questions}
+    for spec in checks:
+        asset = SPECS[spec.asset_key.to_user_string()]
+        assert spec.partitions_def == asset.partitions_def
+        assert spec.blocking == AUDITS[spec.asset_key.path[0]].questions[spec.name].blocking
+        assert spec.description
+
+
+def test_the_catalog_shows_its_columns() -> None:
+    schema = SPECS["catalog/demo"].metadata["dagster/column_schema"]
+
+    assert [column.name for column in schema.columns][:3] == ["image_id", "city", "place_id"]
+    assert all(column.description for column in schema.columns)
+
+
+@pytest.mark.parametrize("text", ["*", "key:recall_report/demo_test", "+leaderboard", "kind:faiss"])
+def test_a_string_selection_parses(text: str) -> None:
+    # Fails with "ord() expected string of length 1" where hydra has pulled in an old antlr.
+    assert dg.AssetSelection.from_string(text).resolve(ASSETS)
+
+
+def test_loading_the_code_location_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, assets.definitions\n"
+        "heavy = {'torch', 'pandas', 'faiss', 'wandb', 'numpy', 'matplotlib', 'PIL', 'lightning'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_workspace_names_one_code_location_that_exists() -> None:
+    workspace = yaml.safe_load((REPOSITORY / "workspace.yaml").read_text())
+
+    (entry,) = workspace["load_from"]
+    assert entry["python_file"]["location_name"] == "gsv_pipeline"
+    assert (REPOSITORY / entry["python_file"]["relative_path"]).is_file()
+    assert "[tool.dagster]" not in (REPOSITORY / "pyproject.toml").read_text()  # it would silently win
