@@ -9,7 +9,8 @@ import dagster as dg
 
 from gsv_pipeline.audits import Question, Verdict
 from gsv_pipeline.errors import GsvError, InputError
-from gsv_pipeline.manifest import StageResult, read_manifest
+from gsv_pipeline.manifest import read_manifest
+from gsv_pipeline.production import StageResult
 
 OWNERS: Final = ["team:vpr"]
 

@@ -16,7 +16,7 @@ from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.config import experiment_files, load_experiment, parse_setting
 from gsv_pipeline.errors import ConfigError, GsvError, InputError, StoppedError
 from gsv_pipeline.layout import DATA_ROOT_VARIABLE, Layout
-from gsv_pipeline.manifest import StageResult
+from gsv_pipeline.production import StageResult
 from gsv_pipeline.sources import DATASETS
 from gsv_pipeline.tracking.console import ConsoleTracker
 
@@ -209,7 +209,7 @@ def list_names(layout: Layout) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point: runs a command and turns failures into one message and an exit code."""
     signal.signal(signal.SIGTERM, _stop)
-    # Before torch is imported: threads that wait sleep instead of spinning, which on busy cores is several times faster.
+    # Before torch is imported: threads that wait sleep instead of spinning; on busy cores that is several times faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(arguments))
 

@@ -12,16 +12,8 @@ from gsv_pipeline.config import Experiment, ImageInput
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import (
-    Output,
-    Recipe,
-    describe_difference,
-    fingerprint,
-    produce,
-    read_manifest,
-    require,
-    write_json,
-)
+from gsv_pipeline.manifest import Recipe, describe_difference, fingerprint, read_manifest, require, write_json
+from gsv_pipeline.production import Output, produce
 from gsv_pipeline.sources.published import image_root
 from gsv_pipeline.tracking import Tracker, Trackers
 

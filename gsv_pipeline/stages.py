@@ -1,7 +1,7 @@
 """READ FIRST: the stages in flow order. Each is what a CLI command, a Dagster asset and a `dvc.yaml` stage do.
 
 A stage reads its inputs by `Layout`, calls its rooms, writes by `Layout` and returns a `StageResult`. `recipes.py` says
-what each artifact is made of; `manifest.produce` skips what is fresh, refuses stale inputs and replaces safely. Rooms
+what each artifact is made of; `production.produce` skips what is fresh, refuses stale inputs and replaces safely. Rooms
 are imported inside the functions, so that `import gsv_pipeline.stages` costs nothing.
 """
 
@@ -15,7 +15,8 @@ from gsv_pipeline.benchmarks import held_out_cities
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Output, StageResult, produce, read_manifest, require, why_stale, write_json
+from gsv_pipeline.manifest import read_manifest, require, why_stale, write_json
+from gsv_pipeline.production import Output, StageResult, produce
 from gsv_pipeline.registry import check_arguments, resolve
 from gsv_pipeline.tracking import Tracker
 

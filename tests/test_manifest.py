@@ -16,24 +16,24 @@ from gsv_pipeline.errors import DataError, GsvError, RunError, StaleInputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import holder
 from gsv_pipeline.manifest import (
-    Output,
     Recipe,
     describe_difference,
     fingerprint,
     hash_files,
-    produce,
     read_manifest,
     require,
     why_stale,
     write_json,
 )
+from gsv_pipeline.production import Output, produce
 from gsv_pipeline.tracking import NullTracker
 
 PRELUDE = """
 import os, signal, sys, time
 from pathlib import Path
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Output, Recipe, produce
+from gsv_pipeline.manifest import Recipe
+from gsv_pipeline.production import Output, produce
 from gsv_pipeline.tracking import NullTracker
 layout = Layout(Path(sys.argv[1]))
 recipe = Recipe(layout.catalog("demo"), {"catalog": 1}, {"size": int(sys.argv[2])}, "gsv-pipeline catalog demo")

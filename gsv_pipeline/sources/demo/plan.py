@@ -198,7 +198,7 @@ def _plan_shots(
     city: str, place: int, years: list[int], *, seed: int, bearing: float, east: float, north: float
 ) -> tuple[Shot, ...]:
     rng = random.Random(f"{seed}/{city}/{place}")
-    look = rng.choice((-1, 1)) * rng.uniform(4, 26)
+    look = rng.choice((-1, 1)) * rng.uniform(4, 23)
     shots = []
     for number, year in enumerate(years):
         conditions = draw_conditions(rng)
@@ -213,12 +213,13 @@ def _plan_shots(
 
 
 def _draw_pose(rng: random.Random, look: float) -> Pose:
+    # With a third less turning, grey thumbnails find a third of the places; with this much, a quarter.
     return Pose(
         along=rng.uniform(-3, 3),
         across=max(-1.6, min(1.6, rng.gauss(0, 0.7))),
-        yaw=look + rng.uniform(-7, 7),
-        pitch=rng.uniform(-2, 2) + 3.0,
-        field_of_view=rng.uniform(74, 84),
+        yaw=look + rng.uniform(-10, 10),
+        pitch=rng.uniform(-3, 3) + 3.0,
+        field_of_view=rng.uniform(72, 86),
         height=rng.uniform(2.2, 2.6),
     )
 
