@@ -58,7 +58,7 @@ ui: $(VENV)/.run  ## the Dagster UI over the same data root: http://127.0.0.1:30
 	@$(BIN)/dagster dev -w workspace.yaml
 
 test: $(VENV)/.dev  ## all tests, with branch coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, experiments
 	@$(BIN)/ruff format --check .

@@ -57,7 +57,7 @@ def test_a_killed_run_is_ended_and_gives_its_slot_back(instance: dg.DagsterInsta
     assert holders(instance) == set()
 
 
-@pytest.mark.parametrize("process", [os.getpid(), None, 1])
+@pytest.mark.parametrize("process", [os.getpid(), None, 1], ids=["this", "none", "init"])
 def test_a_run_that_lives_or_may_live_is_left_alone(instance: dg.DagsterInstance, process: int | None) -> None:
     run = run_of(instance, process)
 
