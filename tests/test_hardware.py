@@ -55,3 +55,23 @@ def test_a_torch_that_cannot_tell_runs_in_float32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
     assert choose_precision("auto", "cpu") == "32-true"
+
+
+def test_training_on_a_cpu_leaves_a_core_to_others_and_gives_it_back(monkeypatch):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        with hardware.spare_core("cpu"):
+            assert torch.get_num_threads() == 2
+        with hardware.spare_core("cuda"):
+            assert torch.get_num_threads() == 3
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        with hardware.spare_core("cpu"):
+            assert torch.get_num_threads() == 3
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        torch.set_num_threads(1)
+        with hardware.spare_core("cpu"):
+            assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

@@ -7,7 +7,7 @@ from torch import nn
 
 from gsv_pipeline.config import ImageInput, Training
 from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.hardware import choose_device, choose_precision
+from gsv_pipeline.hardware import choose_device, choose_precision, spare_core
 from gsv_pipeline.images import ImageReader
 from gsv_pipeline.places.dataset import Places
 from gsv_pipeline.places.sampling import PlaceSampler
@@ -98,7 +98,8 @@ def fit(
         state_folder=state_folder,
         tracker=tracker,
     )
-    return trainer.run()
+    with spare_core(device):
+        return trainer.run()
 
 
 def _settings(training: Training, seed: int) -> LoopSettings:
