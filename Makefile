@@ -51,7 +51,8 @@ install: $(VENV)/.run  ## make .venv with everything the pipeline needs
 install-dev: $(VENV)/.dev
 
 demo: $(VENV)/.run  ## the whole chain on the embedded city: some minutes, ends with a recall table
-	@GSV_SEED=$(SEED) $(BIN)/dagster job execute -f assets/definitions.py -d . -j demo -c assets/demo_run.yaml
+	@PYTHONWARNINGS='ignore:Function `job_execute_command`' GSV_SEED=$(SEED) \
+	  $(BIN)/dagster job execute -f assets/definitions.py -d . -j demo -c assets/demo_run.yaml
 	@$(BIN)/gsv-pipeline leaderboard
 
 ui: $(VENV)/.run  ## the Dagster UI over the same data root: http://127.0.0.1:3000

@@ -80,11 +80,12 @@ def places(layout: Layout, experiment: str, overrides: tuple[str, ...], force: b
 @click.argument("experiment")
 @_overrides
 @click.option("--restart", is_flag=True, help="Train anew although a checkpoint or an interrupted run is there.")
+@click.option("--replace", is_flag=True, help="Train anew only if settings changed, instead of refusing.")
 @click.pass_obj
-def train(layout: Layout, experiment: str, overrides: tuple[str, ...], restart: bool) -> None:
+def train(layout: Layout, experiment: str, overrides: tuple[str, ...], restart: bool, replace: bool) -> None:
     """Train an experiment, or import its weights; an interrupted run goes on."""
     chosen = load_experiment(layout, experiment, overrides)
-    _show(stages.train(layout, chosen, tracker=ConsoleTracker(), restart=restart))
+    _show(stages.train(layout, chosen, tracker=ConsoleTracker(), restart=restart, replace=replace))
 
 
 @cli.command()

@@ -36,11 +36,10 @@ _IDENTITY_FILE: Final = "identity.json"
 
 def load_catalog(layout: Layout, dataset: str) -> Any:
     """The catalog of a data set as a DataFrame."""
-    import pandas as pd
-
     from gsv_pipeline.catalog.schema import CATALOG_FILE
+    from gsv_pipeline.catalog.tables import read_table
 
-    return pd.read_parquet(layout.catalog(dataset) / CATALOG_FILE)
+    return read_table(layout.catalog(dataset) / CATALOG_FILE)
 
 
 def model_arguments(experiment: Experiment) -> dict[str, Any]:
@@ -94,9 +93,25 @@ def refuse_changed_training(layout: Layout, experiment: Experiment) -> None:
 
 
 def train_model(
-    layout: Layout, experiment: Experiment, model: "VPRModel", *, target: Path, tracker: Tracker, restart: bool
+    layout: Layout,
+    experiment: Experiment,
+    model: "VPRModel",
+    *,
+    target: Path,
+    tracker: Tracker,
+    restart: bool,
+    replace: bool,
 ) -> dict[str, Any]:
     """Train `model` and leave its best weights in it; the log goes into `target`.
+
+    Args:
+        layout: Where things live.
+        experiment: What to train.
+        model: With fresh weights.
+        target: The checkpoint's folder.
+        tracker: Told about everything.
+        restart: Do not go on from a run that was interrupted, unless that was a restart itself.
+        replace: Give up an interrupted run of other settings instead of refusing.
 
     Returns:
         Facts for the manifest: steps, the best one and its recalls.
@@ -112,7 +127,8 @@ def train_model(
     recipe = recipes.checkpoint(layout, experiment)
     identity = fingerprint(layout, recipe)
     state = layout.training_state(experiment.name)
-    _open_state(state, identity=identity, config=recipe.config or {}, restart=restart, name=experiment.name)
+    ours = {"identity": identity, "config": recipe.config, "restart": restart}
+    _open_state(state, ours, replace=replace, name=experiment.name)
     root = image_root(layout.dataset(experiment.dataset))
     places = load_places(layout.places(experiment.name) / PLACES_FILE, image_root=root)
     with wandb_run(
@@ -135,7 +151,7 @@ def train_model(
         )
         model.load_state_dict(done.best_weights or {})
         _log_weights(run, model, folder=state, name=experiment.name)
-    shutil.copy(state / METRICS_FILE, target / METRICS_FILE)
+    _write_metrics(target / METRICS_FILE, done.history)
     history = {"history": done.history, "validations": done.validations, "best_step": done.best_step}
     write_json(target / HISTORY_FILE, history)
     best = next((row for row in done.validations if row["step"] == done.best_step), {})
@@ -329,6 +345,11 @@ def _baseline_writer(layout: Layout, benchmark: str, *, name: str, describe: Any
     return write
 
 
+def _write_metrics(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """The log of the whole run, each step once: the one beside the state repeats what a killed run did twice."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
+
+
 def _validator(layout: Layout, experiment: Experiment, *, tracker: Tracker) -> "RecallValidator | None":
     from gsv_pipeline.benchmarks.data import load_benchmark
     from gsv_pipeline.evaluation.validator import RecallValidator, Validation
@@ -352,18 +373,21 @@ def _reader(paths: Sequence[Path], image: ImageInput) -> "ImageReader":
     return ImageReader(paths, height=image.height, width=image.width, interpolation=image.interpolation)
 
 
-def _open_state(folder: Path, *, identity: str, config: Mapping[str, Any], restart: bool, name: str) -> None:
-    """Keep the state of an interrupted run if it is of this very run; else start in an empty folder."""
-    path = folder / _IDENTITY_FILE
+def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, name: str) -> None:
+    """Keep the state of an interrupted run if it is of this very run; else start in an empty folder.
+
+    A restart goes on from a state that a restart left: a killed `--restart`, typed again, is no third beginning.
+    """
+    path, restart = folder / _IDENTITY_FILE, ours["restart"]
     found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if found.get("identity") == identity and not restart:
+    if found.get("identity") == ours["identity"] and (found["restart"] or not restart):
         return
-    difference = describe_difference(found["config"], config) if found and not restart else ""
-    if difference:
+    difference = describe_difference(found["config"], ours["config"]) if found else ""
+    if difference and not (restart or replace):
         _refuse(f"the interrupted training of '{name}'", difference, name=name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_json(path, {"identity": identity, "config": config})
+    write_json(path, ours)
 
 
 def _refuse(what: str, difference: str, *, name: str) -> None:

@@ -160,8 +160,8 @@ def load_experiment(layout: Layout, name: str, overrides: Sequence[str] = ()) ->
     if "name" in values:
         raise ConfigError(f"{files[name]}: 'name' is the file's name and cannot be set.")
     experiment = _validate({**values, "name": name}, source=files[name])
-    if experiment.weights is not None and not experiment.weights.is_absolute():
-        experiment = experiment.model_copy(update={"weights": files[name].parent / experiment.weights})
+    if experiment.weights is not None:
+        experiment = experiment.model_copy(update={"weights": files[name].parent / experiment.weights.expanduser()})
     return experiment
 
 

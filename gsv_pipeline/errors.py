@@ -5,10 +5,11 @@ GsvError
 │   ├── ConfigError       an experiment, a name or an argument
 │   ├── DataError         images, tables, checkpoints or a data root
 │   └── StaleInputError   an artifact that a stage reads is missing or out of date
-├── RunError              the work itself failed; the CLI exits with 1
-│   ├── LockTimeoutError  another run held an artifact for too long
-│   └── TrainingError     the loss or the weights stopped being finite
-└── StoppedError          asked to stop (SIGTERM); the CLI exits with 143
+└── RunError              the work itself failed; the CLI exits with 1
+    ├── LockTimeoutError  another run held an artifact for too long
+    └── TrainingError     the loss or the weights stopped being finite
+
+StoppedError              asked to stop (SIGTERM); a BaseException; the CLI exits with 143
 """
 
 from collections.abc import Mapping
@@ -55,5 +56,5 @@ class TrainingError(RunError):
     """Training cannot go on: a loss that is not finite, for example."""
 
 
-class StoppedError(GsvError):
-    """The process was asked to stop and has saved what it could."""
+class StoppedError(BaseException):
+    """The process was asked to stop. Like KeyboardInterrupt no Exception, so that no `except Exception` eats it."""

@@ -143,6 +143,20 @@ def write_json(path: Path, value: Any) -> None:
         raise
 
 
+def read_json(path: Path) -> Any:
+    """Read a JSON file that the pipeline wrote.
+
+    Raises:
+        DataError: Missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is not readable ({error}). Remove the folder {path.parent} and make it again."
+        ) from error
+
+
 def _version_of(recipe: Recipe) -> str | None:
     found = read_manifest(recipe.path)
     return found.data_version if found else None

@@ -69,6 +69,7 @@ def produce(
     tracker: Tracker,
     force: bool = False,
     keep_previous: bool = False,
+    then: Callable[[], None] = lambda: None,
 ) -> StageResult:
     """Make the artifact of `recipe`, unless what is on disk already is that artifact.
 
@@ -82,6 +83,7 @@ def produce(
         tracker: Told when something is cached or waited for.
         force: Compute even when nothing changed.
         keep_previous: Leave the replaced artifact as `<name>.previous`.
+        then: Called when the new artifact is in place, still under its lock.
 
     Raises:
         StaleInputError: An input is missing or out of date.
@@ -99,10 +101,12 @@ def produce(
         for item in recipe.inputs:
             require(layout, item)
         try:
-            return _write(layout, recipe, write, keep_previous=keep_previous)
+            result = _write(layout, recipe, write, keep_previous=keep_previous)
         except BaseException as error:
             _record_failure(layout, recipe.path, error)
             raise
+        then()
+        return result
 
 
 def _write(layout: Layout, recipe: Recipe, write: Callable[[Path], Output], *, keep_previous: bool) -> StageResult:
@@ -152,10 +156,11 @@ def _replace(layout: Layout, artifact: Path, partial: Path, *, keep_previous: bo
 
 def _recover(layout: Layout, artifact: Path) -> None:
     """Clear away what a killed run left, and put back the old artifact when it was killed between the two renames."""
-    _remove(layout.partial(artifact))
-    previous = layout.previous(artifact)
-    if previous.exists() and not artifact.exists():
+    previous, partial = layout.previous(artifact), layout.partial(artifact)
+    # Without the new one beside it, an artifact that is missing was removed by its owner.
+    if partial.exists() and previous.exists() and not artifact.exists():
         previous.rename(artifact)
+    _remove(partial)
 
 
 def _remove(folder: Path) -> None:

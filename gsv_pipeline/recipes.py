@@ -60,12 +60,17 @@ def places_of(layout: Layout, experiment: Experiment) -> Recipe:
     )
 
 
-def checkpoint(layout: Layout, experiment: Experiment) -> Recipe:
-    """Trained weights, or imported ones."""
-    config: dict[str, Any] = {
+def architecture(experiment: Experiment) -> dict[str, Any]:
+    """Model and input size. The same weights give other descriptors in another architecture or at another size."""
+    return {
         "image": experiment.image.model_dump(mode="json"),
         "model": experiment.model.model_dump(mode="json"),
     }
+
+
+def checkpoint(layout: Layout, experiment: Experiment) -> Recipe:
+    """Trained weights, or imported ones."""
+    config = architecture(experiment)
     versions = {"models": models.VERSION}
     inputs: tuple[Recipe, ...] = ()
     if experiment.weights is not None:
@@ -108,8 +113,8 @@ def embeddings_of(layout: Layout, experiment: Experiment, benchmark_name: str) -
     """Descriptors of both sides of a benchmark."""
     return Recipe(
         layout.embeddings(benchmark_name, experiment.name),
-        {"embeddings": embeddings.VERSION},
-        {},
+        {"embeddings": embeddings.VERSION, "models": models.VERSION},
+        architecture(experiment),
         f"gsv-pipeline embed {benchmark_name} --experiment {experiment.name}",
         (checkpoint(layout, experiment), benchmark(layout, benchmark_name)),
     )

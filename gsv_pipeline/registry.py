@@ -85,6 +85,12 @@ def check_arguments(
             raise ConfigError(f"{kind} '{name}': argument '{parameter}' is missing. It takes: {', '.join(accepted)}.")
 
 
+def default_arguments(builder: Callable[..., Any]) -> dict[str, Any]:
+    """What `builder` takes where nothing is given, so that a default that is spelt out counts as no change."""
+    parameters = inspect.signature(builder).parameters.values()
+    return {item.name: item.default for item in parameters if item.default is not item.empty}
+
+
 def resolve(reference: str) -> Callable[..., Any]:
     """The function behind `"module:function"`; tables name loaders so that listing them imports nothing heavy."""
     module, _, name = reference.partition(":")

@@ -13,11 +13,11 @@ from typing import Any
 from gsv_pipeline import compose, recipes
 from gsv_pipeline.benchmarks import held_out_cities
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, require, why_stale, write_json
 from gsv_pipeline.production import Output, StageResult, produce
-from gsv_pipeline.registry import check_arguments, resolve
+from gsv_pipeline.registry import check_arguments, default_arguments, resolve
 from gsv_pipeline.tracking import Tracker
 
 
@@ -27,10 +27,10 @@ def fetch_dataset(
     """Get a data set from its source. Without `arguments`, a data set that is there is kept, however it was fetched."""
     row = recipes.dataset_row(dataset)
     found = read_manifest(layout.dataset(dataset))
-    asked = {**row.arguments, **(arguments or {})}
+    fetch = resolve(recipes.source_of(dataset))
+    asked = {**default_arguments(fetch), **row.arguments, **(arguments or {})}
     if not arguments and found is not None:
         asked = dict(found.config.get("arguments", asked))
-    fetch = resolve(recipes.source_of(dataset))
     try:
         check_arguments("source", row.source, fetch, asked, provided=("target", "tracker"))
     except ConfigError as error:
@@ -108,32 +108,42 @@ def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, fo
 
 
 def train(
-    layout: Layout, experiment: Experiment, *, tracker: Tracker, restart: bool = False, force: bool = False
+    layout: Layout, experiment: Experiment, *, tracker: Tracker, restart: bool = False, replace: bool = False
 ) -> StageResult:
-    """Places -> checkpoint; or the import of `weights`. An interrupted run goes on, a changed one needs `restart`."""
+    """Places -> checkpoint; or the import of `weights`. An interrupted run goes on.
+
+    A checkpoint of other settings is refused, unless `replace` admits it or `restart` trains anew in any case.
+    """
     recipe = recipes.checkpoint(layout, experiment)
-    if restart or force or why_stale(layout, recipe):
+    if restart or why_stale(layout, recipe):
         check_experiment(experiment)
-    if not restart:
-        compose.refuse_changed_training(layout, experiment)
+
+    def refuse() -> None:
+        if not (restart or replace):
+            compose.refuse_changed_training(layout, experiment)
 
     def write(target: Path) -> Output:
         from gsv_pipeline.models.checkpoint import load_checkpoint, save_checkpoint
 
+        refuse()  # again, under the lock: another run may have made a checkpoint meanwhile
         model = compose.build_model_of(experiment, seed=experiment.seed, pretrained=experiment.weights is None)
         if experiment.weights is not None:
             load_checkpoint(experiment.weights, model)
             facts: dict[str, Any] = {"imported_from": experiment.weights.name}
         else:
-            facts = compose.train_model(layout, experiment, model, target=target, tracker=tracker, restart=restart)
+            facts = compose.train_model(
+                layout, experiment, model, target=target, tracker=tracker, restart=restart, replace=replace
+            )
         save_checkpoint(target / compose.MODEL_FILE, model)
         (target / compose.EXPERIMENT_FILE).write_text(experiment.to_yaml(), encoding="utf-8")
         size = {"descriptor_size": model.out_dim, "parameters": sum(weight.numel() for weight in model.parameters())}
         return Output({**facts, **size}, version_files=(compose.MODEL_FILE,))
 
-    result = produce(layout, recipe, write, tracker=tracker, force=force or restart, keep_previous=True)
-    shutil.rmtree(layout.training_state(experiment.name), ignore_errors=True)
-    return result
+    def clear_state() -> None:
+        shutil.rmtree(layout.training_state(experiment.name), ignore_errors=True)
+
+    refuse()
+    return produce(layout, recipe, write, tracker=tracker, force=restart, keep_previous=True, then=clear_state)
 
 
 def build_benchmark(layout: Layout, benchmark: str, *, tracker: Tracker, force: bool = False) -> StageResult:
@@ -260,18 +270,21 @@ def match(
         layout, experiment, database=database, queries=queries, labels=labels, tracker=tracker
     )
     page = output or layout.match(experiment.name) / f"{queries.resolve().name}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_match_page(
-        page,
-        title=f"{queries.resolve().name} among {database.resolve().name}, by {experiment.name}",
-        queries=found.query_paths,
-        database=found.database_paths,
-        predictions=found.predictions,
-        scores=found.similarities,
-        positives=found.positives,
-        query_names=found.query_names,
-        database_names=found.database_names,
-    )
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_match_page(
+            page,
+            title=f"{queries.resolve().name} among {database.resolve().name}, by {experiment.name}",
+            queries=found.query_paths,
+            database=found.database_paths,
+            predictions=found.predictions,
+            scores=found.similarities,
+            positives=found.positives,
+            query_names=found.query_names,
+            database_names=found.database_names,
+        )
+    except OSError as error:
+        raise DataError(f"The page {page} cannot be written ({error}). Choose another one with --output.") from error
     facts: dict[str, Any] = {"queries": len(found.query_paths), "database_images": len(found.database_paths)}
     if found.positives is not None:
         recalls = recall_at_k(found.predictions, found.positives, (1, 5, 10))
@@ -297,6 +310,8 @@ def check_experiment(experiment: Experiment) -> None:
                 "Take it out of places.cities."
             )
     check_model(**compose.model_arguments(experiment))
+    if experiment.weights is not None:
+        recipes.file_hash(experiment.weights)
     if experiment.training is not None:
         check_training(experiment.training)
         for benchmark in experiment.training.validation:

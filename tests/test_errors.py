@@ -10,12 +10,16 @@ from gsv_pipeline import errors
     [
         (errors.InputError, {errors.ConfigError, errors.DataError, errors.StaleInputError}),
         (errors.RunError, {errors.LockTimeoutError, errors.TrainingError}),
-        (errors.StoppedError, set()),
     ],
 )
 def test_every_error_belongs_to_one_family(family, members):
     assert set(family.__subclasses__()) == members
     assert issubclass(family, errors.GsvError)
+
+
+def test_being_stopped_is_no_exception_that_a_broad_except_could_eat():
+    assert issubclass(errors.StoppedError, BaseException)
+    assert not issubclass(errors.StoppedError, Exception)
 
 
 def test_an_error_keeps_its_facts_apart_from_its_sentence():

@@ -16,8 +16,9 @@ from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.errors import ConfigError, DataError, RunError, StaleInputError, TrainingError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
+from gsv_pipeline.sources.demo import TRAINING_CITIES
 from gsv_pipeline.tracking import NullTracker
-from tests.tiny import run_chain, tiny_experiment
+from tests.tiny import TINY_CITY, run_chain, tiny_experiment
 
 TRACKER = NullTracker()
 
@@ -290,6 +291,10 @@ def test_check_experiment_names_what_does_not_fit(tiny_layout: Layout) -> None:
         "training.schedule={name: cosine}": "Unknown schedule",
         "training.validation=[demo_vall]": "Unknown benchmark 'demo_vall'. Did you mean 'demo_val'",
         "training.precision=16-mixed": "there is no GPU",
+        "training.augmentation={name: randaugment, magnitude: 99}": "'magnitude' is 99, expected 0 to 30",
+        "training.augmentation={name: randaugment, num_ops: x}": "'num_ops' is 'x'",
+        "training.augmentation={name: street, zoom: abc}": "'zoom' is 'abc'",
+        "training.optimizer={name: sgd, momentum: abc}": "'momentum' is 'abc'",
         "dataset=demmo": "Unknown data set 'demmo'. Did you mean 'demo'",
         "places.cities=[Lindenport]": "benchmark '.*' tests on it",
     }
@@ -354,3 +359,132 @@ def _own_experiment(layout: Layout, name: str, extra: str, *, training: bool = T
     layout.experiments().mkdir(exist_ok=True)
     (layout.experiments() / f"{name}.yaml").write_text(yaml.safe_dump(values) + extra)
     return load_experiment(layout, name)
+
+
+def test_an_image_that_changed_makes_everything_that_saw_it_stale_although_all_tables_keep_their_rows(
+    chain_layout: Layout,
+) -> None:
+    experiment = tiny_experiment(chain_layout)
+    query = pd.read_parquet(chain_layout.benchmark("demo_test") / "queries.parquet")["image_id"][0]
+    other = sorted((chain_layout.dataset("demo") / "Images" / TRAINING_CITIES[0]).iterdir())[0]
+    (chain_layout.dataset("demo") / query).write_bytes(other.read_bytes())
+    stages.build_catalog(chain_layout, "demo", tracker=TRACKER)
+    assert stages.build_places(chain_layout, experiment, tracker=TRACKER).cached is False
+    assert not stages.build_benchmark(chain_layout, "demo_test", tracker=TRACKER).cached
+    stages.build_benchmark(chain_layout, "demo_val", tracker=TRACKER)
+    assert stages.train(chain_layout, experiment, tracker=TRACKER).cached, "no training image changed"
+    assert not stages.embed(chain_layout, experiment, "demo_test", tracker=TRACKER).cached
+    assert stages.embed(chain_layout, experiment, "demo_val", tracker=TRACKER).cached, "no image of it changed"
+
+
+def test_the_same_weights_at_another_input_size_are_described_anew(chain_layout: Layout, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    shutil.copy(chain_layout.checkpoint("demo") / "model.safetensors", weights)
+    imported = _own_experiment(chain_layout, "imported", f"weights: {weights}\n", training=False)
+    stages.train(chain_layout, imported, tracker=TRACKER)
+    stages.embed(chain_layout, imported, "demo_test", tracker=TRACKER)
+    larger = imported.model_copy(update={"image": imported.image.model_copy(update={"height": 64})})
+    stages.train(chain_layout, larger, tracker=TRACKER, replace=True)
+    assert not stages.embed(chain_layout, larger, "demo_test", tracker=TRACKER).cached
+
+
+def test_a_cached_train_leaves_the_state_of_a_run_that_is_under_way(chain_layout: Layout) -> None:
+    state = chain_layout.training_state("demo")
+    state.mkdir(parents=True)
+    (state / "last.ckpt").write_bytes(b"of another process")
+    assert stages.train(chain_layout, tiny_experiment(chain_layout), tracker=TRACKER).cached
+    assert (state / "last.ckpt").read_bytes() == b"of another process"
+
+
+def test_a_restart_that_was_killed_goes_on_when_it_is_typed_again(
+    chain_layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gsv_pipeline.training import loop
+
+    experiment = tiny_experiment(chain_layout)
+    step = loop.Trainer._step
+
+    def strike(self, number, batch, images):  # type: ignore[no-untyped-def]
+        if number == 3:
+            raise KeyboardInterrupt
+        return step(self, number, batch, images)
+
+    monkeypatch.setattr(loop.Trainer, "_step", strike)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(chain_layout, experiment, tracker=TRACKER, restart=True)
+    monkeypatch.setattr(loop.Trainer, "_step", step)
+    heard = Heard()
+    assert not stages.train(chain_layout, experiment, tracker=heard, restart=True).cached
+    assert any("Resuming after step 3" in text for text in heard.said)
+    lines = (chain_layout.checkpoint("demo") / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
+    heard = Heard()
+    assert not stages.train(chain_layout, experiment, tracker=heard, restart=True).cached
+    assert not any("Resuming" in text for text in heard.said), "a finished restart is over"
+
+
+def test_a_checkpoint_made_while_waiting_is_not_replaced(chain_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = tiny_experiment(chain_layout, "training.learning_rate=0.01")
+    refuse, asked = stages.compose.refuse_changed_training, []
+
+    def too_early(layout: Layout, experiment: Experiment) -> None:
+        asked.append(experiment.name)
+        if len(asked) > 1:
+            refuse(layout, experiment)
+
+    monkeypatch.setattr(stages.compose, "refuse_changed_training", too_early)
+    with pytest.raises(ConfigError, match="--restart"):
+        stages.train(chain_layout, changed, tracker=TRACKER)
+    assert len(asked) == 2
+
+
+def test_a_default_that_is_spelt_out_is_no_change(tiny_layout: Layout) -> None:
+    assert stages.fetch_dataset(tiny_layout, "demo", tracker=TRACKER, arguments={**TINY_CITY, "seed": 1}).cached
+
+
+def test_stated_recall_does_not_depend_on_what_the_processor_is_good_at(chain_layout: Layout) -> None:
+    from gsv_pipeline.embeddings.extract import describe
+    from gsv_pipeline.images import ImageReader
+
+    experiment = tiny_experiment(chain_layout)
+    model = stages.compose.load_model(chain_layout, experiment)
+    paths = stages.compose.benchmark_paths(chain_layout, "demo_test")["queries"]
+    reader = ImageReader(paths, height=32, width=40)
+    exact = describe(model, reader, tracker=TRACKER, description="", precision="32-true")
+    stored = np.load(chain_layout.embeddings("demo_test", "demo") / "queries.npy")
+    np.testing.assert_allclose(stored, exact, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("catalog/demo/catalog.parquet", "places"),
+        ("places/demo/places.parquet", "train"),
+        ("recall_report/demo_test/demo/recall.json", "leaderboard"),
+    ],
+)
+def test_a_damaged_file_of_ours_is_named(chain_layout: Layout, file: str, stage: str) -> None:
+    path = chain_layout.root / file
+    path.write_bytes(path.read_bytes()[:40])
+    experiment = tiny_experiment(chain_layout)
+    again = {
+        "places": lambda: stages.build_places(chain_layout, experiment, tracker=TRACKER, force=True),
+        "train": lambda: stages.train(chain_layout, experiment, tracker=TRACKER, restart=True),
+        "leaderboard": lambda: stages.write_leaderboard(chain_layout, tracker=TRACKER, force=True),
+    }
+    with pytest.raises(DataError, match=f"{path.name} is not readable"):
+        again[stage]()
+
+
+def test_a_match_page_that_cannot_be_written_is_one_message(chain_layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    city = chain_layout.dataset("demo") / "Images" / "Marwick"
+    with pytest.raises(DataError, match=r"cannot be written .* Choose another one with --output"):
+        stages.match(
+            chain_layout,
+            tiny_experiment(chain_layout),
+            database=city,
+            queries=city,
+            tracker=TRACKER,
+            output=tmp_path / "file" / "page.html",
+        )

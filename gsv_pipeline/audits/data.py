@@ -21,11 +21,14 @@ from gsv_pipeline.errors import DataError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import require
 from gsv_pipeline.places.select import PLACES_FILE
-from gsv_pipeline.sources.published import DATAFRAMES, IMAGES, image_root
+from gsv_pipeline.sources.published import DATAFRAMES, IMAGES, image_root, listing_version
 from gsv_pipeline.tracking import Tracker
 
 _IMAGE_RULES: Final = ("missing_image", "empty_image", "not_an_image", "truncated_image")
 _NOT_NEEDED: Final = Verdict(passed=True, message="The experiment imports weights: it needs no places.")
+_CHANGED: Final = Verdict(
+    passed=False, message="Images or CSVs changed on disk since the catalog was made. Materialize the catalog again."
+)
 _SHOWN: Final = 5
 
 
@@ -45,7 +48,7 @@ def audit_dataset(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str
 
 def audit_catalog(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str, Verdict]:
     """The catalog's columns and the rules that its rows must keep."""
-    require(layout, recipes.catalog_of(layout, dataset))
+    manifest = require(layout, recipes.catalog_of(layout, dataset))
     table = compose.load_catalog(layout, dataset)
     found = {name: str(dtype) for name, dtype in table.dtypes.items()}
     strange = [
@@ -58,11 +61,12 @@ def audit_catalog(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str
     counts = {item.rule: item.count for item in findings.report(len(table)).findings}
     stored = json.loads((layout.catalog(dataset) / REPORT_FILE).read_text(encoding="utf-8"))
     counts.update({item["rule"]: item["count"] for item in stored["findings"] if item["rule"] in _IMAGE_RULES})
+    unchanged = manifest.config["listing"] == listing_version(image_root(layout.dataset(dataset)))
     return {
         "schema": _none_of(strange, "columns are not as the schema has them", {"columns": len(found)}),
         "ranges": _rules(counts, "coordinates_out_of_range", "impossible_date"),
         "duplicates": _rules(counts, "duplicate_panoid_in_place"),
-        "images": _rules(counts, *_IMAGE_RULES),
+        "images": _rules(counts, *_IMAGE_RULES) if unchanged else _CHANGED,
         "place_separation": _rules(counts, "places_close_together"),
     }
 

@@ -15,7 +15,7 @@ from gsv_pipeline.errors import DataError
 DATABASE_FILE: Final = "database.parquet"
 QUERIES_FILE: Final = "queries.parquet"
 POSITIVES_FILE: Final = "positives.npz"
-COLUMNS: Final = ("image_id", "place_id", "year", "month", "bearing", "lat", "lon")
+COLUMNS: Final = ("image_id", "place_id", "year", "month", "bearing", "lat", "lon", "content")
 
 Ints = npt.NDArray[np.int64]
 

@@ -46,6 +46,7 @@ def build_catalog(root: Path, *, findings: Findings, tracker: Tracker) -> pd.Dat
     headers = _headers(root, rows["image_id"].tolist(), findings, tracker)
     for name in ("width", "height", "bytes"):
         rows[name] = np.fromiter((getattr(header, name) for header in headers), dtype=np.int64, count=len(headers))
+    rows["content"] = [header.content for header in headers]
     rows["bearing"] = normalise_bearing(rows["northdeg"].to_numpy(np.float64))
     rows["place_id"] = [schema.place_key(city, place) for city, place in zip(rows["city"], rows["place"], strict=True)]
     usable = rows[rows["width"] > 0]

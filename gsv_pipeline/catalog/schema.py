@@ -34,6 +34,7 @@ COLUMNS: Final = (
     Column("width", "int32", "pixels"),
     Column("height", "int32", "pixels"),
     Column("bytes", "int64", "size of the file"),
+    Column("content", "string", "hash of the file's bytes: an image that changed is another image"),
 )
 
 

@@ -1,16 +1,20 @@
 """Images through a model, batch by batch."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from gsv_pipeline.hardware import AUTO, choose_device, choose_precision
+from gsv_pipeline.hardware import choose_device, choose_precision
 from gsv_pipeline.images import ImageReader, prefetch
 from gsv_pipeline.models.normalise import normalise, to_channels_first
 from gsv_pipeline.tracking import Tracker
 
-BATCH_SIZE = 64
+BATCH_SIZE: Final = 64
+PRECISION: Final = "32-true"
+"""Of every recall that is stated: in bf16 it would depend on which processors have it."""
 
 
 def describe(
@@ -19,7 +23,7 @@ def describe(
     *,
     tracker: Tracker,
     description: str,
-    precision: str = AUTO,
+    precision: str = PRECISION,
     batch_size: int = BATCH_SIZE,
 ) -> npt.NDArray[np.float32]:
     """Descriptors of every image of `reader`, in its order.

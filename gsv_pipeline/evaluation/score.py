@@ -1,6 +1,5 @@
 """Recalls of one method on one benchmark, with intervals, and their file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.evaluation.intervals import recall_interval
 from gsv_pipeline.evaluation.recall import KS, first_hits
-from gsv_pipeline.manifest import write_json
+from gsv_pipeline.manifest import read_json, write_json
 
 RECALL_FILE: Final = "recall.json"
 METRICS_FILE: Final = "metrics.json"
@@ -60,7 +59,7 @@ def save_score(folder: Path, score: Score, facts: Mapping[str, Any]) -> None:
 
 def load_score(folder: Path) -> Score:
     """Read what `save_score` wrote."""
-    return _from_json(json.loads((folder / RECALL_FILE).read_text(encoding="utf-8")))
+    return _from_json(read_json(folder / RECALL_FILE))
 
 
 def save_baselines(folder: Path, scores: Sequence[Score]) -> None:
@@ -70,7 +69,7 @@ def save_baselines(folder: Path, scores: Sequence[Score]) -> None:
 
 def load_baselines(folder: Path) -> list[Score]:
     """Read what `save_baselines` wrote."""
-    return [_from_json(values) for values in json.loads((folder / BASELINES_FILE).read_text(encoding="utf-8"))]
+    return [_from_json(values) for values in read_json(folder / BASELINES_FILE)]
 
 
 def _to_json(score: Score) -> dict[str, Any]:

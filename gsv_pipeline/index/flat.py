@@ -58,7 +58,18 @@ def search(index: Any, queries: Float, k: int) -> tuple[npt.NDArray[np.int64], F
 
 
 def self_query_error(index: Any, descriptors: Float, *, sample: int = 100) -> float:
-    """How far the best score of descriptors that are in the index falls short of 1, at most over an even sample."""
+    """How far the best score of a descriptor that is in the index is from the score of its own row.
+
+    Equal images may share a descriptor, so it is the score that counts and not whose it is.
+
+    Returns:
+        The largest difference over an even sample; 2, the largest there is, for an index of another size.
+    """
+    if index.ntotal != len(descriptors):
+        return 2.0
     rows = np.linspace(0, len(descriptors) - 1, min(sample, len(descriptors))).astype(np.int64)
-    _, scores = search(index, np.asarray(descriptors[rows]), 1)
-    return float(np.abs(1.0 - scores[:, 0]).max())
+    queries = np.asarray(descriptors[rows])
+    _, scores = search(index, queries, 1)
+    stored = np.stack([index.reconstruct(int(row)) for row in rows])
+    own = 1.0 - np.square(stored - queries).sum(axis=1) / 2.0
+    return float(max(np.abs(scores[:, 0] - own).max(), np.abs(1.0 - own).max()))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+from gsv_pipeline.catalog.tables import read_table
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,7 +38,7 @@ class Places:
 
 def load_places(table_path: Path, *, image_root: Path) -> Places:
     """Read the table that `select_places` made; labels must be dense and sorted, as that function leaves them."""
-    table = pd.read_parquet(table_path, columns=["label", "city", "image_id"])
+    table = read_table(table_path, ["label", "city", "image_id"])
     labels = table["label"].to_numpy(np.int64)
     starts = np.flatnonzero(np.diff(labels, prepend=-1))
     offsets = np.append(starts, len(labels)).astype(np.int64)

@@ -11,7 +11,7 @@ from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.registry import unknown_name
 
 PLACES_FILE: Final = "places.parquet"
-COLUMNS: Final = ("label", "place_id", "city", "image_id", "year", "month", "bearing", "lat", "lon")
+COLUMNS: Final = ("label", "place_id", "city", "image_id", "year", "month", "bearing", "lat", "lon", "content")
 
 
 @dataclass(frozen=True, slots=True)

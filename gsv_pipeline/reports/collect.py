@@ -1,12 +1,11 @@
 """The recall reports on disk as rows of the leaderboard."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from gsv_pipeline.evaluation.score import RECALL_FILE, Score, load_baselines, load_score
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Manifest, read_manifest
+from gsv_pipeline.manifest import Manifest, read_json, read_manifest
 from gsv_pipeline.reports.data import LeaderboardRow
 from gsv_pipeline.reports.recall_report import PAGE_FILE
 
@@ -23,7 +22,7 @@ def collect_rows(layout: Layout, reports: Mapping[Path, Manifest]) -> list[Leade
     """A row per report, each followed by its baselines."""
     rows = []
     for folder, manifest in reports.items():
-        values = json.loads((folder / RECALL_FILE).read_text(encoding="utf-8"))
+        values = read_json(folder / RECALL_FILE)
         score = load_score(folder)
         benchmark = values["benchmark"]
         rows.append(

@@ -1,6 +1,5 @@
 """Gathers what a recall report shows from the artifacts on disk, and has the page written."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from gsv_pipeline.config import Experiment
 from gsv_pipeline.evaluation.score import PREDICTIONS_FILE, SIMILARITIES_FILE, Score, save_baselines
 from gsv_pipeline.geo import distance_m
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Manifest, read_manifest
+from gsv_pipeline.manifest import Manifest, read_json, read_manifest
 from gsv_pipeline.provenance import provenance
 from gsv_pipeline.reports.data import BenchmarkImages, RecallRow, ReportData, TrainingCurve
 from gsv_pipeline.reports.page import write_report
@@ -81,7 +80,7 @@ def training_curve(checkpoint: Path) -> TrainingCurve:
     path = checkpoint / HISTORY_FILE
     if not path.is_file():
         return TrainingCurve()
-    log = json.loads(path.read_text(encoding="utf-8"))
+    log = read_json(path)
     validations = log["validations"]
     names = [name for name in (validations[0] if validations else {}) if name != "step"]
     return TrainingCurve(

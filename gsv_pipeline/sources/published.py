@@ -55,7 +55,12 @@ def image_root(artifact: Path) -> Path:
     note = artifact / _LOCATION
     if not note.is_file():
         return artifact
-    return Path(json.loads(note.read_text(encoding="utf-8"))["root"])
+    root = Path(json.loads(note.read_text(encoding="utf-8"))["root"])
+    if not root.is_dir():
+        raise DataError(
+            f"The data set's folder {root} is gone. Put it back, or fetch the data set from where it is now."
+        )
+    return root
 
 
 def listing_version(root: Path) -> str:

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
+from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.models.arguments import require_number, require_whole
 from gsv_pipeline.registry import Registry
+
+_MAGNITUDES: Final = 30  # of torchvision's 31 bins, counted from 0
 
 Augmentation = Callable[[Tensor, int], Tensor]
 """`(images [B, 3, H, W] uint8, seed) -> [B, 3, H, W] float32 in [0, 1]`: the same seed gives the same output."""
@@ -30,10 +35,20 @@ class RandAugment:
     Args:
         num_ops: Operations per image.
         magnitude: Strength, 0 to 30.
+
+    Raises:
+        ConfigError: A number out of range.
     """
 
     num_ops: int = 3
     magnitude: int = 9
+
+    def __post_init__(self) -> None:
+        require_whole("augmentation 'randaugment'", least=0, num_ops=self.num_ops, magnitude=self.magnitude)
+        if self.magnitude > _MAGNITUDES:
+            raise ConfigError(
+                f"augmentation 'randaugment': 'magnitude' is {self.magnitude}, expected 0 to {_MAGNITUDES}."
+            )
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         """See `Augmentation`."""
@@ -57,6 +72,9 @@ class Street:
         zoom: Scale drawn from 1 ± this.
         shift: Displacement of at most this share of the side.
         erase_share: Share of images in which a rectangle is filled with grey.
+
+    Raises:
+        ConfigError: A strength outside 0 to 1.
     """
 
     brightness: float = 0.25
@@ -66,6 +84,10 @@ class Street:
     zoom: float = 0.1
     shift: float = 0.06
     erase_share: float = 0.3
+
+    def __post_init__(self) -> None:
+        strengths = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        require_number("augmentation 'street'", least=0.0, below=1.0 + 1e-9, **strengths)
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         """See `Augmentation`."""

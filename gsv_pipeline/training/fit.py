@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from lightning.fabric import Fabric
 from torch import nn
 
@@ -29,6 +30,13 @@ def check_training(training: Training) -> None:
     LOSSES.build(training.loss.name, **training.loss.arguments)
     MINERS.build(training.miner.name, **training.miner.arguments)
     OPTIMIZERS.check(training.optimizer.name, training.optimizer.arguments, provided=FILLED_IN)
+    build_optimizer(
+        training.optimizer.name,
+        [nn.Parameter(torch.zeros(1))],
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        **training.optimizer.arguments,
+    )
     SCHEDULES.build(training.schedule.name, **training.schedule.arguments)
     AUGMENTATIONS.build(training.augmentation.name, **training.augmentation.arguments)
     choose_precision(training.precision, choose_device())

@@ -43,6 +43,7 @@ def save_state(fabric: Fabric, folder: Path, *, model: nn.Module, optimizer: Opt
         "model": model,
         "optimizer": optimizer,
         "rng": torch.get_rng_state(),
+        "precision": fabric.strategy.precision.state_dict(),  # the fp16 scaler's, else empty
         **{name: getattr(progressed, name) for name in Progressed.__dataclass_fields__},
     }
     fabric.save(temporary, state)
@@ -62,6 +63,7 @@ def load_state(fabric: Fabric, folder: Path, *, model: nn.Module, optimizer: Opt
     try:
         rest = fabric.load(path, state, strict=True, weights_only=True)
         rng = rest.pop("rng")
+        fabric.strategy.precision.load_state_dict(rest.pop("precision"))
         progressed = Progressed(**rest)
     except (RuntimeError, KeyError, EOFError, TypeError, ValueError, OSError) as error:
         raise DataError(f"{path} cannot be resumed from ({error}). Start anew with --restart.") from error

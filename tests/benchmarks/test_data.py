@@ -23,6 +23,7 @@ def images(count, year=2012, city=TEST_CITY, step=1e-3):
             "bearing": 10.0,
             "lat": 51.0 + step * np.arange(count),
             "lon": 3.7,
+            "content": [f"{city}{year}{row}" for row in range(count)],
         }
     )
 

@@ -75,6 +75,19 @@ def test_descriptors_in_the_index_find_themselves():
 def test_descriptors_that_are_not_in_the_index_are_noticed():
     database = unit(300, 64, 0)
     assert self_query_error(build_flat(database[:250]), database) > 0.1
+    assert self_query_error(build_flat(-database), database) > 0.1
+
+
+def test_an_index_in_another_order_is_noticed():
+    database = unit(300, 64, 0)
+    assert self_query_error(build_flat(database), database) < 1e-5
+    order = np.random.default_rng(0).permutation(len(database))
+    assert self_query_error(build_flat(database[order]), database) > 0.1
+
+
+def test_equal_images_may_share_a_descriptor():
+    database = unit(10, 64, 0)
+    assert self_query_error(build_flat(np.repeat(database, 2, axis=0)), np.repeat(database, 2, axis=0)) < 1e-5
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "foreign"])

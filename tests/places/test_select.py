@@ -33,6 +33,7 @@ def catalog_of(sizes):
             "width": 24,
             "height": 18,
             "bytes": 900,
+            "content": f"{city}{place}{image}",
         }
         for city, counts in sizes.items()
         for place, count in enumerate(counts)

@@ -43,6 +43,9 @@ def test_the_written_layout_of_the_tests_is_the_published_one():
 def test_images_lie_in_the_artifact_unless_it_says_otherwise(tmp_path):
     assert image_root(tmp_path) == tmp_path
     write_location(tmp_path, tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="elsewhere is gone. Put it back"):
+        image_root(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
     assert image_root(tmp_path) == tmp_path / "elsewhere"
 
 
