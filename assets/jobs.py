@@ -6,8 +6,7 @@ import dagster as dg
 
 from assets.partitions import LAYOUT
 from gsv_pipeline.benchmarks import BENCHMARKS
-from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import read_manifest
+from gsv_pipeline.layout import MANIFEST, Layout
 
 DEMO: Final = "demo"
 _EVALUATION: Final = ("embeddings", "faiss_index", "recall_report")
@@ -15,7 +14,7 @@ _EVALUATION: Final = ("embeddings", "faiss_index", "recall_report")
 
 def present_benchmarks(layout: Layout) -> list[str]:
     """Benchmarks whose data set has been fetched."""
-    return [name for name, row in BENCHMARKS.items() if read_manifest(layout.dataset(row.dataset)) is not None]
+    return [name for name, row in BENCHMARKS.items() if (layout.dataset(row.dataset) / MANIFEST).is_file()]
 
 
 def evaluation_keys(benchmarks: list[str]) -> list[dg.AssetKey]:

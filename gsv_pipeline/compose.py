@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import recipes
 from gsv_pipeline.config import Experiment, ImageInput
-from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Recipe, describe_difference, fingerprint, read_manifest, require, write_json
@@ -75,7 +75,10 @@ def load_model(layout: Layout, experiment: Experiment) -> "nn.Module":
     require(layout, recipes.checkpoint(layout, experiment))
     # The checkpoint overwrites every weight: pretrained ones need not be fetched for that.
     model = build_model_of(experiment, seed=UNTRAINED_SEED, pretrained=False)
-    load_checkpoint(layout.checkpoint(experiment.name) / MODEL_FILE, model)
+    try:
+        load_checkpoint(layout.checkpoint(experiment.name) / MODEL_FILE, model)
+    except DataError as error:
+        raise DataError(f"{error} To make it anew, run: gsv-pipeline train {experiment.name} --restart") from error
     return prepare(model.eval())
 
 
@@ -379,7 +382,7 @@ def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, name: s
     A restart goes on from a state that a restart left: a killed `--restart`, typed again, is no third beginning.
     """
     path, restart = folder / _IDENTITY_FILE, ours["restart"]
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found = _read_identity(path)
     if found.get("identity") == ours["identity"] and (found["restart"] or not restart):
         return
     difference = describe_difference(found["config"], ours["config"]) if found else ""
@@ -388,6 +391,15 @@ def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, name: s
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_json(path, ours)
+
+
+def _read_identity(path: Path) -> dict[str, Any]:
+    """Whose state it is; empty where there is none, or a torn file that says nothing."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and {"identity", "config", "restart"} <= found.keys() else {}
 
 
 def _refuse(what: str, difference: str, *, name: str) -> None:

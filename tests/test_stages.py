@@ -272,7 +272,9 @@ def test_an_interrupted_run_of_another_configuration_is_not_resumed(tiny_layout:
     state = tiny_layout.training_state("demo")
     state.mkdir(parents=True)
     recipe = recipes.checkpoint(tiny_layout, tiny_experiment(tiny_layout, "seed=9"))
-    (state / "identity.json").write_text(json.dumps({"identity": "another", "config": recipe.config}, default=str))
+    (state / "identity.json").write_text(
+        json.dumps({"identity": "another", "config": recipe.config, "restart": False}, default=str)
+    )
     with pytest.raises(ConfigError, match=r"interrupted training of 'demo' .*seed: found 9, expected 1"):
         stages.train(tiny_layout, experiment, tracker=TRACKER)
     assert not stages.train(tiny_layout, experiment, tracker=TRACKER, restart=True).cached
@@ -488,3 +490,20 @@ def test_a_match_page_that_cannot_be_written_is_one_message(chain_layout: Layout
             tracker=TRACKER,
             output=tmp_path / "file" / "page.html",
         )
+
+
+def test_a_damaged_checkpoint_says_how_to_make_it_anew(chain_layout: Layout) -> None:
+    path = chain_layout.checkpoint("demo") / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match="To make it anew, run: gsv-pipeline train demo --restart"):
+        stages.embed(chain_layout, tiny_experiment(chain_layout), "demo_test", tracker=TRACKER, force=True)
+
+
+@pytest.mark.parametrize("text", ["xx", "[]", '{"identity": "abc"}'])
+def test_a_torn_note_beside_an_interrupted_run_starts_it_anew(tiny_layout: Layout, text: str) -> None:
+    experiment = tiny_experiment(tiny_layout)
+    stages.build_places(tiny_layout, experiment, tracker=TRACKER)
+    stages.build_benchmark(tiny_layout, "demo_val", tracker=TRACKER)
+    tiny_layout.training_state("demo").mkdir(parents=True)
+    (tiny_layout.training_state("demo") / "identity.json").write_text(text)
+    assert stages.train(tiny_layout, experiment, tracker=TRACKER).metadata["steps"] == 6

@@ -39,9 +39,7 @@ def build_catalog(root: Path, *, findings: Findings, tracker: Tracker) -> pd.Dat
     """
     csvs = sorted((root / DATAFRAMES).glob("*.csv"))
     if not csvs:
-        raise DataError(
-            f"No CSV in {root / DATAFRAMES}. Expected one per city, as published. Fetch the data set again."
-        )
+        raise DataError(f"No CSV in {root / DATAFRAMES}. Expected one per city. Fetch the data set again with --force.")
     rows = pd.concat([_city_rows(root, csv, findings) for csv in csvs], ignore_index=True)
     headers = _headers(root, rows["image_id"].tolist(), findings, tracker)
     for name in ("width", "height", "bytes"):
@@ -71,10 +69,10 @@ def read_city_csv(path: Path) -> pd.DataFrame:
     if missing:
         raise DataError(
             f"{path}: column {', '.join(missing)} is missing. Found: {', '.join(map(str, table.columns))}. "
-            f"Expected: {', '.join(COLUMNS)}. Fetch the data set again, or add the column."
+            f"Expected: {', '.join(COLUMNS)}. Fetch the data set again with --force, or add the column."
         )
     if table.empty:
-        raise DataError(f"{path} has a header and no row. Fetch the data set again, or remove the file.")
+        raise DataError(f"{path} has a header and no row. Fetch the data set again with --force, or remove the file.")
     for name in (*_WHOLE_NUMBERS, *_NUMBERS):
         table[name] = _numbers(table[name], path=path, whole=name in _WHOLE_NUMBERS)
     return table
@@ -88,7 +86,7 @@ def _numbers(values: pd.Series, *, path: Path, whole: bool) -> pd.Series:
         expected = "a whole number" if whole else "a number"
         raise DataError(
             f"{path}, line {line + 2}: column {values.name} holds {values.iloc[line]!r}, expected {expected} "
-            f"({int(wrong.sum())} such values). Correct the file or fetch the data set again."
+            f"({int(wrong.sum())} such values). Correct the file or fetch the data set again with --force."
         )
     return numbers.astype(np.int64 if whole else np.float64)
 

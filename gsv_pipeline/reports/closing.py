@@ -10,7 +10,7 @@ from gsv_pipeline.reports.tables import recall_table_text
 def closing_table(layout: Layout) -> str:
     """Text for a terminal; one table per report on disk."""
     parts = []
-    for folder in reports_on_disk(layout):
+    for folder in reversed(reports_on_disk(layout)):  # the test benchmark last, where the eye rests
         rows = [recall_row(item, is_baseline=True) for item in load_baselines(folder)]
         rows.append(recall_row(load_score(folder)))
         parts.append(f"{folder.parent.name}\n{recall_table_text(rows)}\nReport: {folder / PAGE_FILE}\n")

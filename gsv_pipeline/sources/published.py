@@ -72,7 +72,7 @@ def listing_version(root: Path) -> str:
         DataError: The folder is gone.
     """
     if not (root / IMAGES).is_dir():
-        raise DataError(f"{root / IMAGES} is gone. Put it back, or fetch the data set again from where it is now.")
+        raise DataError(f"{root / IMAGES} is gone. Put it back, or fetch the data set again with --force.")
     digest = hashlib.sha256()
     for csv in sorted((root / DATAFRAMES).glob("*.csv")):
         digest.update(f"{csv.name}\0{hashlib.sha256(csv.read_bytes()).hexdigest()}\n".encode())
