@@ -79,7 +79,7 @@ def count_recall() -> Row:
 
 
 def describe_images() -> Row:
-    """ResNet18 + Conv-AP 1024×2×2 at 320 px on the CPU: our extraction against eager float32."""
+    """ResNet18 + Conv-AP 1024×2×2 at 320 px on the CPU: our extraction in `auto` precision (validation) against eager float32."""
     import torch
 
     from gsv_pipeline.embeddings.extract import describe, prepare
@@ -102,7 +102,9 @@ def describe_images() -> Row:
         with torch.inference_mode():
             plain(normalise(to_channels_first(torch.from_numpy(images))).contiguous())
 
-    baseline, ours = in_turn(eager, lambda: describe(ours_model, reader, tracker=NullTracker(), description=""))
+    baseline, ours = in_turn(
+        eager, lambda: describe(ours_model, reader, tracker=NullTracker(), description="", precision="auto")
+    )
     return Row("describe", baseline / 16 * 1000, ours / 16 * 1000, "ms", 1.5, "eager float32; an image")
 
 
