@@ -79,7 +79,7 @@ def count_recall() -> Row:
 
 
 def describe_images() -> Row:
-    """ResNet18 + Conv-AP 1024×2×2 at 320 px on the CPU: our extraction in `auto` precision (validation) against eager float32."""
+    """ResNet18 + Conv-AP 1024×2×2 at 320 px on the CPU: our extraction in `auto` precision against eager float32."""
     import torch
 
     from gsv_pipeline.embeddings.extract import describe, prepare
