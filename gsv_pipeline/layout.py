@@ -98,6 +98,18 @@ class Layout:
         """Experiments that users write."""
         return self.root / "experiments"
 
+    def datasets(self) -> Path:
+        """Data sets that users define."""
+        return self.root / "datasets"
+
+    def downloads(self, dataset: str) -> Path:
+        """What is downloaded of a data set so far; it outlives an interrupted run."""
+        return self.root / ".downloads" / dataset
+
+    def show(self, name: str) -> Path:
+        """Pages of `gsv-pipeline show`."""
+        return self.root / "show" / name
+
     def key(self, artifact: Path) -> str:
         """An artifact's name in manifests and messages: its path below the data root, `embeddings/demo_test/demo`."""
         return artifact.relative_to(self.root).as_posix()

@@ -16,7 +16,8 @@ class Source:
     """A way to get images.
 
     Args:
-        fetch: `"module:function"`; the function takes a target folder, a tracker and the source's own arguments.
+        fetch: `"module:function"`; the function takes an empty target folder, a tracker, the source's own arguments
+            and, where it asks for it, `downloads`: a folder that outlives an interrupted run. It returns facts.
         description: One line for `gsv-pipeline list`.
     """
 
@@ -34,7 +35,11 @@ class Dataset:
         licence: Printed by `fetch` and written into the manifest.
         arguments: Defaults for the source's arguments.
         how_to_get: What to do when the source needs something from the user.
-        cities: Cities that it holds, as their CSVs are named.
+        cities: Cities that it holds, by their published codes; empty where nobody has listed them.
+        num_images: As published, or 0.
+        num_places: As published, or 0.
+        redistributable: Whether its licence admits copies in public places.
+        max_quarantined: Largest share of unusable images with which the data set counts as sound.
     """
 
     source: str
@@ -43,11 +48,21 @@ class Dataset:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     how_to_get: str = ""
     cities: tuple[str, ...] = ()
+    num_images: int = 0
+    num_places: int = 0
+    redistributable: bool = True
+    max_quarantined: float = 0.01
 
 
 SOURCES: Final[Mapping[str, Source]] = {
     "demo": Source("gsv_pipeline.sources.demo_source:fetch", "a city rendered on this machine, no download"),
+    "kaggle": Source("gsv_pipeline.sources.kaggle:fetch", "the published data set, through Kaggle's own client"),
+    "archive": Source("gsv_pipeline.sources.archive:fetch", "a zip or tar by URL or path, resumed and checked"),
     "folder": Source("gsv_pipeline.sources.folder:fetch", "an existing copy, used where it lies"),
+    "photographs": Source(
+        "gsv_pipeline.sources.photographs:fetch",
+        "your own photographs, used where they lie: a CSV of places or @UTM@ names",
+    ),
 }
 
 GSV_CITIES: Final = (
@@ -57,10 +72,11 @@ GSV_CITIES: Final = (
 )  # fmt: skip
 """The 23 cities of the release; Oslo, Prague, Paris and Toronto go by their codes."""
 
-_KAGGLE_HINT: Final = (
-    "Download it from https://www.kaggle.com/datasets/amaralibey/gsv-cities, unpack it, then run: "
-    "gsv-pipeline fetch {name} path=/where/you/unpacked/it"
+_IN_PLACE_HINT: Final = (
+    "With a copy on this machine: gsv-pipeline fetch {name} --source folder path=/where/it/is. "
+    "It is published at https://www.kaggle.com/datasets/amaralibey/gsv-cities."
 )
+LIGHT_URL: Final = "https://github.com/amaralibey/OpenVPRLab/releases/download/v0.1/gsv-cities-light.zip"
 
 DATASETS: Final[Mapping[str, Dataset]] = {
     "demo": Dataset(
@@ -70,10 +86,22 @@ DATASETS: Final[Mapping[str, Dataset]] = {
         cities=(*TRAINING_CITIES, VALIDATION_CITY, TEST_CITY),
     ),
     "gsv_cities": Dataset(
-        source="folder",
+        source="kaggle",
         description="GSV-Cities: about 530,000 street photographs of 62,000 places in 23 cities (arXiv 2210.10239).",
         licence=PUBLISHED_LICENCE,
-        how_to_get=_KAGGLE_HINT.format(name="gsv_cities"),
+        arguments={"handle": "amaralibey/gsv-cities"},
+        how_to_get=_IN_PLACE_HINT.format(name="gsv_cities"),
         cities=GSV_CITIES,
+        num_images=530_000,
+        num_places=62_000,
+        redistributable=False,
+    ),
+    "gsv_cities_light": Dataset(
+        source="archive",
+        description="GSV-Cities light: the small release of OpenVPRLab, 1.2 GB, in the same layout.",
+        licence=PUBLISHED_LICENCE,
+        arguments={"url": LIGHT_URL},
+        how_to_get=_IN_PLACE_HINT.format(name="gsv_cities_light"),
+        redistributable=False,
     ),
 }

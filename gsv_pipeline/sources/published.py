@@ -1,8 +1,9 @@
 """The published layout: `Images/<City>/<name>.JPG` and `Dataframes/<City>.csv`, and how names are read."""
 
 import hashlib
-import json
 import os
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,12 @@ from gsv_pipeline.errors import DataError
 IMAGES: Final = "Images"
 DATAFRAMES: Final = "Dataframes"
 COLUMNS: Final = ("place_id", "year", "month", "northdeg", "city_id", "lat", "lon", "panoid")
-_LOCATION: Final = "location.json"
-_FIELDS: Final = 7  # city, place, year, month, northdeg, lat, lon; the panoid is the rest
+CITY_ALIASES: Final[Mapping[str, str]] = {"Paris": "PRS", "Oslo": "OSL", "Prague": "PRG", "Toronto": "TRT"}
+"""Names of cities that the release calls by a code; the publisher's description uses both."""
+
+_NAME: Final = re.compile(
+    r"(.+?)_(\d{1,18})_(\d{4})_(\d{1,2})_(-?\d{1,9})_(-?\d+(?:\.\d*)?(?:e-?\d+)?)_(-?\d+(?:\.\d*)?(?:e-?\d+)?)_(.+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,59 +35,94 @@ class ImageName:
     panoid: str
 
 
+def canonical_city(name: str) -> str:
+    """The published code of a city: 'PRS' for 'Paris'; any other name is its own."""
+    return CITY_ALIASES.get(name, name)
+
+
 def parse_name(stem: str) -> ImageName | None:
     """Read `city_place_year_month_northdeg_lat_lon_panoid`; None for a name of another form.
 
-    Panoids contain `_` and `-`, so the name is split from the left.
+    Panoids contain `_` and `-`, so the name is split from the left; a city's own name may hold `_` too.
     """
-    parts = stem.split("_", _FIELDS)
-    if len(parts) != _FIELDS + 1 or not parts[-1]:
+    found = _NAME.fullmatch(stem)
+    if found is None:
         return None
-    city, place, year, month, northdeg, lat, lon, panoid = parts
-    try:
-        return ImageName(city, int(place), int(year), int(month), int(northdeg), float(lat), float(lon), panoid)
-    except ValueError:
-        return None
+    city, place, year, month, northdeg, lat, lon, panoid = found.groups()
+    return ImageName(city, int(place), int(year), int(month), int(northdeg), float(lat), float(lon), panoid)
 
 
-def write_location(artifact: Path, root: Path) -> None:
-    """Note in the artifact's folder that the images lie elsewhere."""
-    (artifact / _LOCATION).write_text(json.dumps({"root": str(root)}) + "\n", encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a data set.
 
+    Args:
+        version: A short hash over the CSVs' bytes and each image's relative path, size and time.
+        files: How many there are.
+        bytes: Of all of them.
+    """
 
-def image_root(artifact: Path) -> Path:
-    """The folder that holds `Images/` and `Dataframes/` of a fetched data set."""
-    note = artifact / _LOCATION
-    if not note.is_file():
-        return artifact
-    root = Path(json.loads(note.read_text(encoding="utf-8"))["root"])
-    if not root.is_dir():
-        raise DataError(
-            f"The data set's folder {root} is gone. Put it back, or fetch the data set from where it is now."
-        )
-    return root
+    version: str
+    files: int
+    bytes: int
 
 
 def listing_version(root: Path) -> str:
-    """A short hash over the CSVs' bytes and each image's relative path, size and time.
-
-    It is what tells that an image was added, removed or changed in place without reading half a million files.
+    """The version of `read_listing`.
 
     Raises:
         DataError: The folder is gone.
     """
-    if not (root / IMAGES).is_dir():
-        raise DataError(f"{root / IMAGES} is gone. Put it back, or fetch the data set again with --force.")
+    return read_listing(root).version
+
+
+def read_listing(root: Path) -> Listing:
+    """List the files of a data set.
+
+    The version tells that an image was added, removed or changed in place without reading half a million files. Below
+    a folder in another layout than the published one, every file counts.
+
+    Raises:
+        DataError: The folder is gone.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is gone. Put it back, or fetch the data set again with --force.")
+    folders = [root]
+    if (root / IMAGES).is_dir() and (root / DATAFRAMES).is_dir():
+        folders = [root / DATAFRAMES, *sorted(path for path in (root / IMAGES).iterdir() if path.is_dir())]
     digest = hashlib.sha256()
-    for csv in sorted((root / DATAFRAMES).glob("*.csv")):
-        digest.update(f"{csv.name}\0{hashlib.sha256(csv.read_bytes()).hexdigest()}\n".encode())
-    for folder in sorted((root / IMAGES).iterdir()):
-        if not folder.is_dir():
+    files = size = 0
+    for folder in folders:
+        for current, lines, count, total in _folders(folder):
+            digest.update(f"{current.relative_to(root).as_posix()}\0{lines}".encode("utf-8", "surrogateescape"))
+            files, size = files + count, size + total
+    return Listing(digest.hexdigest()[:16], files, size)
+
+
+def _folders(folder: Path) -> Iterator[tuple[Path, str, int, int]]:
+    """Each folder from `folder` downwards with what its files are, how many, and how large; hidden ones left out."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry) for entry in entries if not entry.name.startswith("."))
+    lines, size, folders = [], 0, []
+    for name, entry in found:
+        if entry.is_dir():
+            folders.append(Path(entry.path))
             continue
-        with os.scandir(folder) as entries:
-            for name, status in sorted((entry.name, _status(entry)) for entry in entries):
-                digest.update(f"{folder.name}/{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
+        status = _status(entry)
+        is_table = name.endswith(".csv")
+        what = _hash(entry.path) if is_table else f"{status.st_size}\0{status.st_mtime_ns}"
+        lines.append(f"{name}\0{what}\n")
+        size += status.st_size
+    yield folder, "".join(lines), len(lines), size
+    for inner in folders:
+        yield from _folders(inner)
+
+
+def _hash(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 - as `os.scandir` gives it
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _status(entry: "os.DirEntry[str]") -> os.stat_result:

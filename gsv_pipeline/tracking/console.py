@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from tqdm import tqdm
 
 from gsv_pipeline.tracking.protocol import NullTracker, Progress
+
+BYTES: Final = "B"
+"""The unit whose counts are shown as 1.2G and rates as 30MB/s."""
 
 
 class _Bar:
@@ -36,13 +39,15 @@ class ConsoleTracker(NullTracker):
 
     @contextmanager
     def progress(self, description: str, total: int, unit: str = "image") -> Iterator[Progress]:
-        """A bar with rate and time left."""
+        """A bar with rate and time left; a count and a rate where the total of bytes is not known (0)."""
         stream = self._stream or sys.stderr
+        in_bytes = unit == BYTES
         interval = 0.1 if stream.isatty() else 10.0
         with tqdm(
-            total=total,
+            total=None if in_bytes and not total else total,
             desc=description,
-            unit=f" {unit}",
+            unit=unit if in_bytes else f" {unit}",
+            unit_scale=in_bytes,
             file=stream,
             mininterval=interval,
             maxinterval=2 * interval,

@@ -30,10 +30,12 @@ class _Lines:
             return
         self._last = now
         rate = self._done / (now - self._started)
-        left = (self._total - self._done) / rate
+        scale, unit = (1e6, "MB") if self._unit == "B" else (1, self._unit)
+        of_all = f" of {self._total / scale:.0f}" if self._total else ""  # a download may not say how large it is
+        left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""
         numbers = "".join(f", {name} {value:.3f}" for name, value in shown.items())
-        share = f"{self._description}: {self._done} of {self._total}"
-        self._log.info(f"{share} ({rate:.1f} {self._unit}/s, {left:.0f} s left{numbers})")
+        share = f"{self._description}: {self._done / scale:.0f}{of_all}"
+        self._log.info(f"{share} ({rate / scale:.1f} {unit}/s{left}{numbers})")
 
 
 class DagsterLogTracker(NullTracker):

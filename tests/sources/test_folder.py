@@ -2,10 +2,9 @@
 
 import pytest
 
-from gsv_pipeline.errors import ConfigError, DataError
-from gsv_pipeline.sources import demo_source
+from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.folder import fetch
-from gsv_pipeline.sources.published import image_root
+from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import NullTracker
 from tests.published import shots_of, write_city
 
@@ -37,31 +36,13 @@ def test_a_relative_path_and_a_tilde_are_made_whole(tmp_path, target, monkeypatc
 
 
 def test_a_folder_that_is_missing_or_laid_out_otherwise_is_refused_with_what_it_holds(tmp_path, target):
-    with pytest.raises(DataError, match=r"is no copy of GSV-Cities: Dataframes and Images missing \(found: no such"):
+    with pytest.raises(DataError, match=r"is no copy of GSV-Cities: Images/ is neither .* \(found: no such"):
         fetch(target, tracker=NullTracker(), path=str(tmp_path / "absent"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"found: an empty folder\)\. Expected a folder that holds Images/<City>/"):
         fetch(target, tracker=NullTracker(), path=str(tmp_path / "empty"))
-    (tmp_path / "half" / "Images").mkdir(parents=True)
-    (tmp_path / "half" / "gsv-cities.zip").touch()
-    with pytest.raises(DataError, match=r"Dataframes missing \(found: Images, gsv-cities.zip\)"):
-        fetch(target, tracker=NullTracker(), path=str(tmp_path / "half"))
+    (tmp_path / "zipped").mkdir()
+    (tmp_path / "zipped" / "gsv-cities.zip").touch()
+    with pytest.raises(DataError, match=r"\(found: gsv-cities.zip\)"):
+        fetch(target, tracker=NullTracker(), path=str(tmp_path / "zipped"))
     assert list(target.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("argument", "value"),
-    [("places", 1), ("images", "8"), ("width", 0), ("height", 2.5), ("test_queries", -3), ("seed", -1), ("seed", "x")],
-)
-def test_the_demo_refuses_numbers_out_of_range_before_it_renders(target, monkeypatch, argument, value):
-    monkeypatch.setattr(demo_source, "render_demo", lambda *args, **kwargs: pytest.fail("rendered"))
-    words = f"source 'demo': {argument} is {value!r}, expected a whole number of at least"
-    with pytest.raises(ConfigError, match=words):
-        demo_source.fetch(target, tracker=NullTracker(), **{argument: value})
-
-
-def test_the_demo_hands_its_arguments_to_the_renderer(target, monkeypatch):
-    given = {}
-    monkeypatch.setattr(demo_source, "render_demo", lambda folder, **kwargs: given.update(folder=folder, **kwargs))
-    assert demo_source.fetch(target, tracker=NullTracker(), seed=5, places=6, width=96) == {"seed": 5}
-    assert (given["folder"], given["seed"], given["places"], given["images"], given["width"]) == (target, 5, 6, 8, 96)

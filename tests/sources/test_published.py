@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsv_pipeline.errors import DataError
-from gsv_pipeline.sources.published import ImageName, image_root, listing_version, parse_name, write_location
+from gsv_pipeline.sources.location import image_root, write_location
+from gsv_pipeline.sources.published import ImageName, listing_version, parse_name
 from tests.published import image_name, save_photo, shots_of, write_city
 
 NUMBER = st.integers(0, 9_999_999)
@@ -98,5 +99,5 @@ def test_a_link_that_leads_nowhere_has_a_version_too(root):
 
 
 def test_a_folder_that_is_gone_says_so(tmp_path):
-    with pytest.raises(DataError, match=r"Images is gone. Put it back, or fetch the data set again"):
+    with pytest.raises(DataError, match=r"moved is gone. Put it back, or fetch the data set again"):
         listing_version(tmp_path / "moved")

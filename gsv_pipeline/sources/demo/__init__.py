@@ -6,6 +6,8 @@ VERSION: Final = 1
 """Bumped by hand whenever the rendered bytes change."""
 
 TRAINING_CITIES: Final[tuple[str, str, str]] = ("Brunnhaven", "Castelmare", "Ostrowiec")
+"""The first of `cities.TRAINING`."""
+
 VALIDATION_CITY: Final = "Lindenport"
 TEST_CITY: Final = "Marwick"
 

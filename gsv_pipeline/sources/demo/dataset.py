@@ -10,50 +10,40 @@ from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.demo.crew import render_in_processes
 from gsv_pipeline.sources.demo.plan import City, Sizes, plan_cities
 from gsv_pipeline.sources.demo.worker import render_place
+from gsv_pipeline.sources.published import COLUMNS, DATAFRAMES, IMAGES
 from gsv_pipeline.tracking import NullTracker, Tracker
-
-COLUMNS = ("place_id", "year", "month", "northdeg", "city_id", "lat", "lon", "panoid")
 
 
 def render_demo(
     target: Path,
     *,
+    sizes: Sizes = Sizes(),  # noqa: B008 - it is frozen
     seed: int = 1,
-    places: int = 80,
-    images: int = 8,
-    validation_queries: int = 150,
-    test_queries: int = 250,
-    width: int = 240,
-    height: int = 180,
     workers: int | None = None,
     tracker: Tracker = NullTracker(),  # noqa: B008 - it has no state
-) -> None:
+) -> tuple[City, ...]:
     """Renders the embedded data set. The same arguments give the same bytes, whatever the number of workers.
 
     Args:
         target: Folder to write into; made if it does not exist.
+        sizes: How many cities, places and images, and their pixels.
         seed: Another seed is another world with the same names.
-        places: Places per training city.
-        images: Images per place of a training city.
-        validation_queries: Queries of the validation city; its places and database follow from them.
-        test_queries: Queries of the test city, likewise.
-        width: Pixels of an image.
-        height: Pixels of an image.
         workers: Render processes, by default one per core that this process may use. With 1, none is started.
         tracker: Shows progress.
 
+    Returns:
+        What was rendered.
+
     Raises:
-        ConfigError: A size is below its smallest value.
         DataError: The folder cannot be written to, or the disk is full.
         RunError: A render process failed or was killed.
     """
-    sizes = Sizes(places, images, validation_queries, test_queries, width, height)
     cities = plan_cities(sizes, seed)
     count = workers if workers is not None else num_cores()
     total = sum(city.num_images for city in cities)
     try:
         for city in cities:
-            (target / "Images" / city.name).mkdir(parents=True, exist_ok=True)
+            (target / IMAGES / city.name).mkdir(parents=True, exist_ok=True)
             write_dataframe(target, city)
         rendered = _render(cities, target=target, sizes=sizes, seed=seed, workers=count)
         with closing(rendered), tracker.progress("Rendering the demo city", total=total) as bar:
@@ -62,8 +52,9 @@ def render_demo(
     except OSError as error:
         raise DataError(
             f"The demo city cannot be written to {target}: {error}. Expected a writable folder with room for "
-            f"{total * width * height // 2_500_000 + 1} MB. Make room, or choose another folder."
+            f"{total * sizes.width * sizes.height // 2_500_000 + 1} MB. Make room, or choose another folder."
         ) from error
+    return cities
 
 
 def num_cores() -> int:
@@ -83,7 +74,7 @@ def _render(cities: Sequence[City], *, target: Path, sizes: Sizes, seed: int, wo
 
 def write_dataframe(target: Path, city: City) -> None:
     """The city's table; `lat` and `lon` are written exactly as in the file names."""
-    path = target / "Dataframes" / f"{city.name}.csv"
+    path = target / DATAFRAMES / f"{city.name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     shots = [shot for place in city.places for shot in place.shots]
     with path.open("w", newline="", encoding="utf-8") as file:

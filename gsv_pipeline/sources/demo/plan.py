@@ -10,6 +10,7 @@ from typing import Final
 
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.sources.demo import QUERIES_FROM_YEAR, TEST_CITY, TRAINING_CITIES, VALIDATION_CITY
+from gsv_pipeline.sources.demo.cities import ORIGINS, TRAINING
 from gsv_pipeline.sources.demo.weather import Conditions, draw_conditions
 
 FIRST_YEAR: Final = 2008
@@ -21,12 +22,14 @@ _SEPARATION_M: Final = 125.0
 """Between the centres of two places, so that no two of their images come closer than 100 m."""
 
 _DATABASE_IMAGES: Final = 3
-_ORIGINS: Final = {
-    TRAINING_CITIES[0]: (57.13, 8.61),
-    TRAINING_CITIES[1]: (41.37, 14.02),
-    TRAINING_CITIES[2]: (51.92, 19.43),
-    VALIDATION_CITY: (53.58, 11.27),
-    TEST_CITY: (55.21, -3.38),
+_SMALLEST: Final = {
+    "cities": 1,
+    "places": 1,
+    "images": 1,
+    "validation_queries": 0,
+    "test_queries": 0,
+    "width": 32,
+    "height": 32,
 }
 
 
@@ -35,11 +38,17 @@ class Sizes:
     """How much is rendered.
 
     Args:
+        cities: Training cities, 1 to 40; those beyond the third lie in both hemispheres.
         places, images: Places per training city and images per place.
-        validation_queries, test_queries: Queries of the two benchmark cities; their places follow from them.
+        validation_queries, test_queries: Queries of the two benchmark cities; their places and database follow from
+            them. With 0 the city is left out.
         width, height: Pixels.
+
+    Raises:
+        ConfigError: One of them is no whole number, or out of range.
     """
 
+    cities: int = len(TRAINING_CITIES)
     places: int = 80
     images: int = 8
     validation_queries: int = 150
@@ -48,12 +57,20 @@ class Sizes:
     height: int = 180
 
     def __post_init__(self) -> None:
-        smallest = {"places": 1, "images": 1, "validation_queries": 1, "test_queries": 1, "width": 32, "height": 32}
-        for name, least in smallest.items():
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"The demo city got {name}={getattr(self, name)}; expected at least {least}. Give a larger number."
-                )
+        for name, least in _SMALLEST.items():
+            most = len(TRAINING) if name == "cities" else math.inf
+            check_whole(name, getattr(self, name), least=least, most=most)
+
+
+def check_whole(name: str, value: object, *, least: int, most: float = math.inf) -> None:
+    """Refuse an argument of the source that is no whole number in its range.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        expected = f"of at least {least}" if math.isinf(most) else f"from {least} to {most}"
+        raise ConfigError(f"source 'demo': {name} is {value!r}, expected a whole number {expected}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +147,11 @@ class City:
 
 
 def plan_cities(sizes: Sizes, seed: int) -> tuple[City, ...]:
-    """All five cities, training cities first."""
-    training = [plan_city(name, [(sizes.images, 0)] * sizes.places, seed=seed) for name in TRAINING_CITIES]
-    benchmarks = (
-        plan_city(VALIDATION_CITY, benchmark_places(sizes.validation_queries, per_place=2.0), seed=seed),
-        plan_city(TEST_CITY, benchmark_places(sizes.test_queries, per_place=2.5), seed=seed),
-    )
-    return (*training, *benchmarks)
+    """The training cities, then those of the two benchmarks; one without queries is left out."""
+    counts = {name: [(sizes.images, 0)] * sizes.places for name in TRAINING[: sizes.cities]}
+    counts[VALIDATION_CITY] = benchmark_places(sizes.validation_queries, per_place=2.0)
+    counts[TEST_CITY] = benchmark_places(sizes.test_queries, per_place=2.5)
+    return tuple(plan_city(name, places, seed=seed) for name, places in counts.items() if places)
 
 
 def benchmark_places(queries: int, *, per_place: float) -> list[tuple[int, int]]:
@@ -150,7 +165,7 @@ def plan_city(name: str, counts: list[tuple[int, int]], *, seed: int) -> City:
     """A city whose places have these numbers of images.
 
     Args:
-        name: One of the five invented names.
+        name: One of the invented names.
         counts: For each place, its early images (all images in a training city) and its queries.
         seed: Of the whole data set.
     """
@@ -228,6 +243,6 @@ def _coordinates(city: str, bearing: float, east: float, north: float, pose: Pos
     angle = math.radians(bearing)
     east += pose.along * math.sin(angle) + pose.across * math.cos(angle)
     north += pose.along * math.cos(angle) - pose.across * math.sin(angle)
-    lat, lon = _ORIGINS[city]
+    lat, lon = ORIGINS[city]
     lon += east / (_METRES_PER_DEGREE * math.cos(math.radians(lat)))
     return round(lat + north / _METRES_PER_DEGREE, 7), round(lon, 7)

@@ -15,9 +15,10 @@ from PIL import Image
 
 from gsv_pipeline.errors import DataError, RunError
 from gsv_pipeline.sources.demo import TEST_CITY, TRAINING_CITIES, VALIDATION_CITY, crew
-from gsv_pipeline.sources.demo.dataset import COLUMNS, render_demo
+from gsv_pipeline.sources.demo.dataset import render_demo
 from gsv_pipeline.sources.demo.plan import Sizes
 from gsv_pipeline.sources.demo.worker import serve
+from gsv_pipeline.sources.published import COLUMNS
 from gsv_pipeline.tracking import NullTracker
 
 TINY = {"places": 2, "images": 2, "validation_queries": 2, "test_queries": 3, "width": 80, "height": 60}
@@ -27,7 +28,7 @@ TINY_IMAGES = 3 * 2 * 2 + (2 * 3 + 2) + (3 * 3 + 3)
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("demo") / "not" / "there" / "yet"
-    render_demo(target, workers=1, **TINY)
+    render_demo(target, workers=1, sizes=Sizes(**TINY))
     return target
 
 
@@ -80,13 +81,13 @@ def test_a_file_has_the_date_of_its_photograph(tiny: Path) -> None:
 
 
 def test_worker_processes_write_the_same_files_as_none(tiny: Path, tmp_path: Path) -> None:
-    render_demo(tmp_path, workers=2, **TINY)
+    render_demo(tmp_path, workers=2, sizes=Sizes(**TINY))
     assert snapshot(tmp_path) == snapshot(tiny)
 
 
 def test_another_seed_is_another_city(tiny: Path, tmp_path: Path) -> None:
     few = TINY | {"places": 1, "images": 1, "validation_queries": 1, "test_queries": 1}
-    render_demo(tmp_path, seed=2, workers=1, **few)
+    render_demo(tmp_path, seed=2, workers=1, sizes=Sizes(**few))
     assert not set(snapshot(tmp_path)) & {name for name in snapshot(tiny) if name.endswith("JPG")}
 
 
@@ -108,7 +109,7 @@ class _Counting(NullTracker):
 def test_progress_counts_every_image(tmp_path: Path) -> None:
     tracker = _Counting()
     few = TINY | {"places": 1, "validation_queries": 1, "test_queries": 1, "width": 32, "height": 32}
-    render_demo(tmp_path, workers=1, tracker=tracker, **few)
+    render_demo(tmp_path, workers=1, tracker=tracker, sizes=Sizes(**few))
     assert tracker.totals == [tracker.done]
     assert tracker.done == len(list(tmp_path.glob("Images/*/*")))
 
@@ -150,7 +151,7 @@ def test_a_worker_that_cannot_write_says_where(started: list[subprocess.Popen[st
 def test_a_folder_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"cannot be written to .*file.*Expected a writable folder with room for 1 MB"):
-        render_demo(tmp_path / "file" / "demo", workers=1, **TINY)
+        render_demo(tmp_path / "file" / "demo", workers=1, sizes=Sizes(**TINY))
 
 
 def test_a_killed_worker_is_a_clear_error_and_leaves_no_process(
@@ -180,7 +181,7 @@ def test_stopping_in_the_middle_leaves_no_process(started: list[subprocess.Popen
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        render_demo(tmp_path, workers=2, tracker=Stops(), **TINY)
+        render_demo(tmp_path, workers=2, tracker=Stops(), sizes=Sizes(**TINY))
     assert len(started) == 2
     assert all(process.returncode is not None for process in started)
 

@@ -4,11 +4,13 @@ import itertools
 import math
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.sources.demo import QUERIES_FROM_YEAR, TEST_CITY, TRAINING_CITIES, VALIDATION_CITY
+from gsv_pipeline.sources.demo.cities import TRAINING
 from gsv_pipeline.sources.demo.plan import City, Place, Shot, Sizes, benchmark_places, plan_cities, plan_city
 
 
@@ -107,6 +109,47 @@ def test_small_benchmarks_keep_their_number_of_queries(queries: int) -> None:
     assert any(late == 0 for _, late in places)
 
 
-def test_a_size_that_is_too_small_is_refused_with_its_name() -> None:
-    with pytest.raises(ConfigError, match="places=0; expected at least 1"):
-        Sizes(places=0)
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"places": 0}, "places is 0, expected a whole number of at least 1"),
+        ({"images": "8"}, "images is '8', expected a whole number of at least 1"),
+        ({"width": 31}, "width is 31, expected a whole number of at least 32"),
+        ({"height": 40.5}, "height is 40.5, expected a whole number of at least 32"),
+        ({"test_queries": -3}, "test_queries is -3, expected a whole number of at least 0"),
+        ({"cities": 0}, "cities is 0, expected a whole number from 1 to 40"),
+        ({"cities": 41}, "cities is 41, expected a whole number from 1 to 40"),
+        ({"cities": True}, "cities is True, expected a whole number from 1 to 40"),
+    ],
+)
+def test_a_size_out_of_range_is_refused_with_its_name(sizes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"source 'demo': {words}"):
+        Sizes(**sizes)
+
+
+def test_forty_cities_have_names_of_their_own_and_lie_far_apart_in_both_hemispheres() -> None:
+    found = plan_cities(Sizes(cities=40, places=1, images=1, validation_queries=1, test_queries=1), seed=1)
+    assert tuple(city.name for city in found) == (*TRAINING, VALIDATION_CITY, TEST_CITY)
+    assert TRAINING[:3] == TRAINING_CITIES
+    assert len({city.name.lower() for city in found}) == 42
+    assert all(city.name.isascii() and city.name.isalpha() for city in found)
+    spots = [spot(city.places[0].shots[0]) for city in found]
+    assert min(metres(one, two) for one, two in itertools.combinations(spots, 2)) > 100_000
+    assert all(abs(lat) < 60 and abs(lon) < 180 for lat, lon in spots)
+    further = spots[3:40]
+    assert [lat < 0 for lat, _ in further] == [number % 2 == 0 for number in range(37)]
+
+
+def test_more_cities_leave_the_first_ones_as_they_were(cities: dict[str, City]) -> None:
+    more = {city.name: city for city in plan_cities(Sizes(cities=5), seed=1)}
+    assert set(more) - set(cities) == set(TRAINING[3:5])
+    assert {name: more[name] for name in cities} == cities
+
+
+def test_a_benchmark_city_without_queries_is_left_out_and_so_is_a_training_city_beyond_the_number() -> None:
+    few = {"places": 2, "images": 1}
+    assert [
+        city.name for city in plan_cities(Sizes(cities=1, validation_queries=0, test_queries=0, **few), seed=1)
+    ] == [TRAINING[0]]
+    without = plan_cities(Sizes(cities=2, validation_queries=0, test_queries=3, **few), seed=1)
+    assert [city.name for city in without] == [*TRAINING[:2], TEST_CITY]

@@ -1,0 +1,116 @@
+"""Where the images of a fetched data set lie, and in which layout: in its artifact folder, below it, or elsewhere."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from gsv_pipeline.errors import DataError
+from gsv_pipeline.sources.published import DATAFRAMES, IMAGES
+
+PUBLISHED: Final = "published"
+"""`Images/<City>/<name>.jpg` and `Dataframes/<City>.csv`, as GSV-Cities is published."""
+
+PHOTOGRAPHS: Final = "photographs"
+"""Anyone's photographs: places from a CSV, or from coordinates in the file names."""
+
+_LOCATION: Final = "location.json"
+_DEEPEST: Final = 2
+_SHOWN: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a data set lies.
+
+    Args:
+        root: Folder that image ids are relative to.
+        layout: Which reader of `catalog.READERS` makes rows of it.
+        arguments: Of that reader.
+    """
+
+    root: Path
+    layout: str = PUBLISHED
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_location(
+    artifact: Path, root: Path, *, layout: str = PUBLISHED, arguments: Mapping[str, Any] | None = None
+) -> None:
+    """Note in the artifact's folder where the images lie; a folder below the artifact is noted relative to it."""
+    inside = root.is_relative_to(artifact)
+    note = {
+        "root": root.relative_to(artifact).as_posix() if inside else str(root),
+        "layout": layout,
+        "arguments": dict(arguments or {}),
+    }
+    (artifact / _LOCATION).write_text(json.dumps(note) + "\n", encoding="utf-8")
+
+
+def read_location(artifact: Path) -> Location:
+    """Where a fetched data set lies; without a note, in the artifact's folder itself in the published layout.
+
+    Raises:
+        DataError: The folder is gone.
+    """
+    note = artifact / _LOCATION
+    if not note.is_file():
+        return Location(artifact)
+    values = json.loads(note.read_text(encoding="utf-8"))
+    root = artifact / values["root"]  # an absolute root stays what it is
+    if not root.is_dir():
+        raise DataError(
+            f"The data set's folder {root} is gone. Put it back, or fetch the data set from where it is now."
+        )
+    return Location(root, values.get("layout", PUBLISHED), values.get("arguments", {}))
+
+
+def image_root(artifact: Path) -> Path:
+    """The folder that image ids are relative to.
+
+    Raises:
+        DataError: The folder is gone.
+    """
+    return read_location(artifact).root
+
+
+def find_root(folder: Path, *, called: str = "") -> Path:
+    """The folder that holds `Images/`: `folder` itself, or one up to two levels below it; the nearest.
+
+    Archives wrap their content in a folder more or less. Hidden folders and what macOS adds to archives do not count.
+    `Dataframes/` may be missing: the catalog rebuilds tables from the names of images.
+
+    Args:
+        folder: What was unpacked, or where to look.
+        called: What messages call it; its path if nothing.
+
+    Raises:
+        DataError: There is no such folder, or several that are equally near.
+    """
+    subject = called or str(folder)
+    level = [folder]
+    for _ in range(_DEEPEST + 1):
+        candidates = [inner for inner in level if (inner / IMAGES).is_dir()]
+        candidates = [inner for inner in candidates if (inner / DATAFRAMES).is_dir()] or candidates
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            names = ", ".join(inner.relative_to(folder).as_posix() for inner in candidates[:_SHOWN])
+            raise DataError(
+                f"{subject} holds several data sets ({names}), expected one {IMAGES}/ folder. "
+                "Use the source 'folder' with one of them."
+            )
+        level = [below for inner in level for below in _visible(inner) if below.is_dir()]
+    found = [item.name + "/" * item.is_dir() for item in _visible(folder)] if folder.is_dir() else ["no such folder"]
+    shown = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    raise DataError(
+        f"{subject} is no copy of GSV-Cities: {IMAGES}/ is neither in it nor up to {_DEEPEST} levels below "
+        f"(found: {shown or 'an empty folder'}). Expected a folder that holds {IMAGES}/<City>/<image>.jpg."
+    )
+
+
+def _visible(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(item for item in folder.iterdir() if not item.name.startswith(".") and item.name != "__MACOSX")
