@@ -26,6 +26,33 @@ def distance_m(first: Float, second: Float) -> Float:
     return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))), dtype=np.float64)
 
 
+def unit_vectors(latlon: Float) -> Float:
+    """Positions as points on the unit sphere, where neither the date line nor the poles are special.
+
+    Args:
+        latlon: [..., 2] latitude and longitude in degrees.
+
+    Returns:
+        [..., 3]: x towards 0° N 0° E, y towards 0° N 90° E, z towards the north pole.
+    """
+    lat, lon = np.radians(latlon[..., 0]), np.radians(latlon[..., 1])
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def positions(vectors: Float) -> Float:
+    """Where vectors from the centre of the earth point to: the inverse of `unit_vectors`, for any length.
+
+    Args:
+        vectors: [..., 3].
+
+    Returns:
+        [..., 2] latitude and longitude in degrees, the longitude in [-180, 180].
+    """
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    degrees: Float = np.degrees(np.stack([np.arctan2(z, np.hypot(x, y)), np.arctan2(y, x)], axis=-1))
+    return degrees
+
+
 def normalise_bearing(degrees: Float) -> Float:
     """Degrees clockwise from north in [0, 360); published headings may exceed 360."""
     turned = np.mod(degrees, 360.0)

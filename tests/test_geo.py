@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsv_pipeline.geo import EARTH_RADIUS_M, bearing_difference, distance_m, normalise_bearing
+from gsv_pipeline.geo import (
+    EARTH_RADIUS_M,
+    bearing_difference,
+    distance_m,
+    normalise_bearing,
+    positions,
+    unit_vectors,
+)
 
 LATLON = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 DEGREE_M = np.radians(1) * EARTH_RADIUS_M
@@ -79,3 +86,20 @@ def test_a_difference_of_bearings_goes_the_short_way_round():
     assert bearing_difference(np.array([350.0, 10.0, 180.0]), np.array([10.0, 350.0, 0.0])) == pytest.approx(
         [20, 20, 180]
     )
+
+
+@settings(deadline=None)
+@given(st.lists(LATLON, max_size=5))
+def test_unit_vectors_are_those_of_the_plain_formula_and_lead_back(points):
+    latlon = np.array(points, dtype=np.float64).reshape(-1, 2)
+    vectors = unit_vectors(latlon)
+    assert np.allclose(vectors, np.array([on_the_sphere(point) for point in points]).reshape(-1, 3), atol=1e-15)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
+    assert np.all(distance_m(positions(7 * vectors), latlon) < 1e-6)
+
+
+def test_the_middle_of_vectors_lies_between_places_at_the_date_line_and_the_pole():
+    dateline = np.array([[10.0, 179.0], [10.0, -179.0]])
+    assert np.abs(positions(unit_vectors(dateline).sum(axis=0))[1]) == pytest.approx(180)
+    pole = np.array([[89.0, 0.0], [89.0, 180.0]])
+    assert positions(unit_vectors(pole).sum(axis=0))[0] == pytest.approx(90)

@@ -1,143 +1,234 @@
-"""Published CSVs and image folders -> one table."""
+"""A data set on disk -> catalog, quarantine and validation report; city by city, unchanged ones from the last time."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from gsv_pipeline.catalog import schema
-from gsv_pipeline.catalog.headers import Header, read_header
-from gsv_pipeline.catalog.report import Findings
+from gsv_pipeline.catalog.images import FACT_COLUMNS, facts_of, image_facts
+from gsv_pipeline.catalog.report import RULES, Findings, ValidationReport
+from gsv_pipeline.catalog.rows import ROW_COLUMNS, CityFiles, Reader, reader_of
+from gsv_pipeline.catalog.tables import read_table
+from gsv_pipeline.catalog.validate import Published, row_problems, table_findings
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.geo import normalise_bearing
-from gsv_pipeline.sources.published import COLUMNS, DATAFRAMES, IMAGES, parse_name
+from gsv_pipeline.sources.location import Location
 from gsv_pipeline.tracking import Tracker
 
-_WHOLE_NUMBERS: Final = ("place_id", "year", "month", "northdeg")
-_NUMBERS: Final = ("lat", "lon")
-_LARGEST: Final = np.iinfo(np.int32).max
-_THREADS: Final = min(8, 2 * (os.cpu_count() or 1))
+SCAN: Final = "scan"
+"""Folder beside the catalog: each city's rows and images as they were found, for the next build to go on from."""
+_CITIES_FILE: Final = "cities.json"
 
 
-def build_catalog(root: Path, *, findings: Findings, tracker: Tracker) -> pd.DataFrame:
-    """Read every city below `root`.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What `build_catalog` made.
 
     Args:
-        root: Folder that holds `Images/` and `Dataframes/`.
-        findings: Collects what is wrong with images and rows.
+        table: The catalog, columns of `schema.COLUMNS`.
+        quarantine: What is not in it, columns of `schema.QUARANTINE_COLUMNS`.
+        report: What validation found.
+        reused: Cities whose rows did not have to be read again.
+    """
+
+    table: pd.DataFrame
+    quarantine: pd.DataFrame
+    report: ValidationReport
+    reused: int
+
+
+def build_catalog(
+    location: Location,
+    *,
+    target: Path,
+    previous: Path | None = None,
+    level: str = "quick",
+    limit: float = 0.0,
+    published: Published | None = None,
+    tracker: Tracker,
+) -> Built:
+    """Read every city, look at its images, sort sound rows from others.
+
+    Args:
+        location: Where the data set lies, and in which layout.
+        target: Folder that gets `scan/`, for the next time.
+        previous: Folder of the catalog of the last time, if there is one.
+        level: How closely images are looked at, a key of `report.LEVELS`.
+        limit: Largest share in quarantine with which the data set is sound.
+        published: Cities and counts to compare with.
         tracker: Shows a bar over the images.
 
-    Returns:
-        The columns of `schema.COLUMNS`, sorted by `place_id` and `image_id`; rows without a usable image are left
-        out and stand in `findings`.
-
     Raises:
-        DataError: No CSV, a CSV with a missing column or a wrong type.
+        DataError: Not a single usable image.
     """
-    csvs = sorted((root / DATAFRAMES).glob("*.csv"))
-    if not csvs:
-        raise DataError(f"No CSV in {root / DATAFRAMES}. Expected one per city. Fetch the data set again with --force.")
-    rows = pd.concat([_city_rows(root, csv, findings) for csv in csvs], ignore_index=True)
-    headers = _headers(root, rows["image_id"].tolist(), findings, tracker)
-    for name in ("width", "height", "bytes"):
-        rows[name] = np.fromiter((getattr(header, name) for header in headers), dtype=np.int64, count=len(headers))
-    rows["content"] = [header.content for header in headers]
-    rows["bearing"] = normalise_bearing(rows["northdeg"].to_numpy(np.float64))
-    rows["place_id"] = [schema.place_key(city, place) for city, place in zip(rows["city"], rows["place"], strict=True)]
-    usable = rows[rows["width"] > 0]
-    table = usable[[column.name for column in schema.COLUMNS]].sort_values(["place_id", "image_id"], ignore_index=True)
-    for name in ("year", "month"):  # clipped, since a wrapped year could look possible to the validation
-        limits = np.iinfo(next(column.dtype for column in schema.COLUMNS if column.name == name))
-        table[name] = table[name].clip(limits.min, limits.max)
-    return table.astype({column.name: column.dtype for column in schema.COLUMNS})
+    reader = reader_of(location.layout)
+    list_cities, _ = reader.functions()
+    cities = list_cities(location.root, **location.arguments)
+    findings = Findings()
+    scans = _Scans(previous / SCAN if previous else None, target / SCAN)
+    parts = [
+        _city_table(location, city, reader=reader, scans=scans, level=level, findings=findings, tracker=tracker)
+        for city in cities
+    ]
+    scans.close()
+    every = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["problem"])
+    sound = every["problem"] == ""
+    if not sound.any():
+        raise DataError(_nothing(location, every))
+    table, quarantine = _catalog(every[sound]), _quarantine(every[~sound])
+    table_findings(table, findings, root=location.root, published=published)
+    for rule, rows in quarantine.groupby("reason", sort=True):
+        findings.add(str(rule), _examples(rows), count=len(rows))
+    looked_at: Any = {"image": len(every), "place": table["place_id"].nunique(), "city": len(cities)}
+    report = findings.report(looked_at, quarantined=len(quarantine), limit=limit, level=level)
+    return Built(table, quarantine, report, scans.reused)
 
 
-def read_city_csv(path: Path) -> pd.DataFrame:
-    """One city's CSV with checked columns and types.
+def names_version(location: Location) -> str:
+    """What tells, without a look at any image, that a row changed or a file was added, removed or renamed."""
+    list_cities, _ = reader_of(location.layout).functions()
+    return json.dumps({city.name: city.signature for city in list_cities(location.root, **location.arguments)})
 
-    Raises:
-        DataError: Unreadable, a column is missing or holds something that is no number.
-    """
+
+class _Scans:
+    """Each city's rows and facts as they were found: those of the last time, and those for the next time."""
+
+    def __init__(self, old: Path | None, new: Path) -> None:
+        self._old, self._new = old, new
+        self._noted: dict[str, Any] = {}
+        self._known = _read_notes(old)
+        self.reused = 0
+        new.mkdir()
+
+    def last(self, city: CityFiles) -> tuple[pd.DataFrame | None, Mapping[str, Any]]:
+        """Table and note of the last time; the note is empty when rows or files have changed since."""
+        note = self._known.get(city.name)
+        if note is None or self._old is None:
+            return None, {}
+        table = read_table(self._old / f"{city.name}.parquet")
+        is_same = note["signature"] == city.signature
+        self.reused += is_same
+        return table, note if is_same else {}
+
+    def keep(self, city: CityFiles, table: pd.DataFrame, noted: Mapping[str, Any]) -> None:
+        """Write what the next build can start from."""
+        table.to_parquet(self._new / f"{city.name}.parquet", index=False, compression="lz4")
+        self._noted[city.name] = {"signature": city.signature, "findings": dict(noted)}
+
+    def close(self) -> None:
+        """Write the notes of all cities."""
+        (self._new / _CITIES_FILE).write_text(json.dumps(self._noted, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_notes(folder: Path | None) -> dict[str, Any]:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as a CSV: {error}. Expected columns: {', '.join(COLUMNS)}.") from error
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise DataError(
-            f"{path}: column {', '.join(missing)} is missing. Found: {', '.join(map(str, table.columns))}. "
-            f"Expected: {', '.join(COLUMNS)}. Fetch the data set again with --force, or add the column."
-        )
-    if table.empty:
-        raise DataError(f"{path} has a header and no row. Fetch the data set again with --force, or remove the file.")
-    for name in (*_WHOLE_NUMBERS, *_NUMBERS):
-        table[name] = _numbers(table[name], path=path, whole=name in _WHOLE_NUMBERS)
-    return table
+        notes: dict[str, Any] = json.loads((folder / _CITIES_FILE).read_text(encoding="utf-8")) if folder else {}
+    except (OSError, ValueError):  # of another version, or damaged: everything is read again
+        return {}
+    return notes
 
 
-def _numbers(values: pd.Series, *, path: Path, whole: bool) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
-    wrong = ~numbers.between(-_LARGEST, _LARGEST) | (whole & (numbers % 1 != 0))  # not a number is not between
-    if wrong.any():
-        line = int(np.flatnonzero(wrong.to_numpy())[0])
-        expected = "a whole number" if whole else "a number"
-        raise DataError(
-            f"{path}, line {line + 2}: column {values.name} holds {values.iloc[line]!r}, expected {expected} "
-            f"({int(wrong.sum())} such values). Correct the file or fetch the data set again with --force."
-        )
-    return numbers.astype(np.int64 if whole else np.float64)
-
-
-def _city_rows(root: Path, csv: Path, findings: Findings) -> pd.DataFrame:
-    city = csv.stem
-    folder = root / IMAGES / city
-    if not folder.is_dir():
-        raise DataError(f"{csv.name} has no folder {folder}. Expected {IMAGES}/{city}/ with its photographs.")
-    table = read_city_csv(csv).rename(columns={"place_id": "place"})
-    names = _names_by_place_and_panoid(folder, findings)
-    keys = list(zip(table["place"], table["panoid"], strict=True))
-    table["image_id"] = [f"{IMAGES}/{city}/{names[key]}" if key in names else "" for key in keys]
-    table["city"] = city
-    absent = table["image_id"] == ""
-    findings.add(
-        "missing_image",
-        [
-            f"{schema.place_key(city, place)} {panoid}"
-            for (place, panoid), gone in zip(keys, absent, strict=True)
-            if gone
-        ],
+def _city_table(
+    location: Location,
+    city: CityFiles,
+    *,
+    reader: Reader,
+    scans: _Scans,
+    level: str,
+    findings: Findings,
+    tracker: Tracker,
+) -> pd.DataFrame:
+    """Rows and facts of a city, with the first rule that each row breaks."""
+    last, note = scans.last(city)
+    if last is not None and note:
+        rows, noted = last[list(ROW_COLUMNS)].copy(), note["findings"]
+    else:
+        _, read_city = reader.functions()
+        found = Findings()
+        rows, noted = read_city(location.root, city, found, **location.arguments), found.noted()
+    for rule, (count, examples) in noted.items():
+        findings.add(rule, examples, count=count)
+    usable = np.flatnonzero((rows["problem"] == "").to_numpy(dtype=bool))
+    facts = image_facts(
+        location.root,
+        rows["image_id"].iloc[usable].tolist(),
+        before=facts_of(last) if last is not None else {},
+        level=level,
+        tracker=tracker,
+        description=f"Looking at {city.name}",
     )
-    wanted = set(keys)
-    findings.add("image_without_row", [f"{IMAGES}/{city}/{name}" for key, name in names.items() if key not in wanted])
-    return table[~absent]
+    table = _with_facts(rows, usable, facts)
+    scans.keep(city, table, noted)
+    table["city"] = city.name
+    return _with_problems(table, reader).sort_values(["place", "image_id"], ignore_index=True)
 
 
-def _names_by_place_and_panoid(folder: Path, findings: Findings) -> dict[tuple[int, str], str]:
-    """File names by what identifies a photograph. Never by printing its coordinates: their text is not stable."""
-    names: dict[tuple[int, str], str] = {}
-    strange, twice = [], []
-    for entry in sorted(path.name for path in folder.iterdir()):
-        parsed = parse_name(Path(entry).stem) if entry.lower().endswith(".jpg") else None
-        if parsed is None:
-            strange.append(f"{folder.name}/{entry}")
-        elif names.setdefault((parsed.place, parsed.panoid), entry) != entry:
-            twice.append(f"{IMAGES}/{folder.name}/{entry}")
-    findings.add("strange_name", strange)
-    findings.add("image_without_row", twice)
-    return names
+def _with_facts(rows: pd.DataFrame, usable: np.ndarray[Any, Any], facts: list[Any]) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for name in FACT_COLUMNS:
+        is_text = name in ("content", "whole", "image_problem", "image_detail")
+        values = np.full(len(rows), "", dtype=object) if is_text else np.zeros(len(rows), dtype=np.int64)
+        attribute = name.removeprefix("image_")
+        values[usable] = [getattr(fact, attribute) for fact in facts]
+        columns[name] = values
+    return rows.assign(**columns)
 
 
-def _headers(root: Path, image_ids: list[str], findings: Findings, tracker: Tracker) -> list[Header]:
-    headers = []
-    with ThreadPoolExecutor(_THREADS) as pool, tracker.progress("Checking images", total=len(image_ids)) as bar:
-        for header in pool.map(lambda image_id: read_header(root / image_id), image_ids, chunksize=64):
-            headers.append(header)
-            bar.advance()
-    for rule in ("missing_image", "empty_image", "not_an_image", "truncated_image"):
-        findings.add(
-            rule, [image_id for image_id, header in zip(image_ids, headers, strict=True) if header.problem == rule]
-        )
-    return headers
+def _with_problems(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
+    """The reader's problem of each row, else its image's, else that of its values."""
+    own = table["problem"].to_numpy(dtype=object)
+    table["problem"] = np.where(own != "", own, table["image_problem"].to_numpy(dtype=object))
+    table["detail"] = np.where(
+        own != "", table["detail"].to_numpy(dtype=object), table["image_detail"].to_numpy(dtype=object)
+    )
+    problem, detail = row_problems(
+        table, coordinates_expected=reader.coordinates_expected, dates_expected=reader.dates_expected
+    )
+    return table.assign(problem=problem, detail=detail)
+
+
+def _catalog(rows: pd.DataFrame) -> pd.DataFrame:
+    bearing = normalise_bearing(rows["northdeg"].to_numpy(np.float64))
+    table = rows.assign(
+        place_id=rows["city"] + "/" + rows["place"], bearing=bearing, northdeg=rows["northdeg"].fillna(-1)
+    )
+    types = {column.name: column.dtype for column in schema.COLUMNS}
+    return table[list(types)].astype(types).reset_index(drop=True)
+
+
+def _quarantine(rows: pd.DataFrame) -> pd.DataFrame:
+    place = rows["place"].fillna("")
+    place_id = np.where(place == "", "", rows["city"] + "/" + place)
+    table = rows.assign(place_id=place_id, reason=rows["problem"])
+    names = [column.name for column in schema.QUARANTINE_COLUMNS]
+    return (
+        table[names].astype({column.name: column.dtype for column in schema.QUARANTINE_COLUMNS}).reset_index(drop=True)
+    )
+
+
+def _examples(rows: pd.DataFrame) -> list[str]:
+    first = rows.head(8)
+    return [
+        f"{image_id or origin} ({detail})" if detail else image_id or origin
+        for image_id, origin, detail in zip(first["image_id"], first["origin"], first["detail"], strict=True)
+    ]
+
+
+def _nothing(location: Location, every: pd.DataFrame) -> str:
+    counts = every["problem"].value_counts()
+    reasons = ", ".join(f"{count} × {RULES[str(rule)].meaning}" for rule, count in counts.items())
+    return (
+        f"Not a single usable image below {location.root}: {reasons or 'no city at all'}. "
+        "Expected Images/<City>/ with photographs and Dataframes/<City>.csv. Fetch the data set again with --force."
+    )
+
+
+def write_built(built: Built, target: Path) -> None:
+    """Write catalog and quarantine."""
+    built.table.to_parquet(target / schema.CATALOG_FILE, index=False)
+    built.quarantine.to_parquet(target / schema.QUARANTINE_FILE, index=False)
