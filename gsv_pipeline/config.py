@@ -1,15 +1,34 @@
 """Frozen models of an experiment, and the only reader of YAML."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import RESERVED_ENDINGS, Layout
 from gsv_pipeline.registry import unknown_name
+from gsv_pipeline.spellings import (
+    Bearings,
+    Cities,
+    Hemispheres,
+    Latitudes,
+    Longitudes,
+    Metres,
+    Months,
+    Seasons,
+    Years,
+)
 
 SHIPPED: Final = Path(__file__).parent / "configs" / "experiments"
 
@@ -32,10 +51,41 @@ class Part(BaseModel):
 
 
 class PlacesFilter(_Frozen):
-    """Which places training sees."""
+    """Which places training sees, in the order in which the clauses apply: of images, of places, then the sample.
 
-    cities: tuple[str, ...] | None = Field(default=None, description="None: every city of the data set.")
+    Every spelling of a clause becomes one value (`July` is month 7), so that two spellings make one artifact.
+    """
+
+    cities: Cities | None = Field(default=None, description="None: every city of the data set.")
+    exclude_cities: Cities | None = Field(default=None, description="Cities to leave out.")
+    latitude: Latitudes | None = Field(default=None, description="[south, north] in degrees.")
+    longitude: Longitudes | None = Field(default=None, description="[west, east]; west > east is over the date line.")
+    hemisphere: Hemispheres | None = Field(default=None, description="north, south, east, west, or one of each pair.")
+    years: Years | None = Field(default=None, description="A year, [from, to] or 2012-2016; both ends are in.")
+    months: Months | None = Field(default=None, description="Numbers or English names.")
+    season: Seasons | None = Field(default=None, description="Of the place's hemisphere: July is winter in Melbourne.")
+    bearing: Bearings | None = Field(default=None, description="[from, to] clockwise; [315, 45] is over north.")
+    max_distance_m: Metres | None = Field(default=None, description="From the median position of the image's place.")
+    max_images_per_place: int | None = Field(default=None, ge=2, description="Of a place with more, so many are drawn.")
     min_images_per_place: int = Field(default=4, ge=2, description="Places with fewer images are left out.")
+    min_separation_m: Metres | None = Field(
+        default=None, description="Of two places closer than this, the one with more images stays."
+    )
+    sample_places: int | None = Field(default=None, ge=1, description="So many places are drawn from those left.")
+    sample_seed: int = Field(default=0, ge=0, lt=10**16, description="Of the drawn images and places.")
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if self.max_images_per_place is not None and self.max_images_per_place < self.min_images_per_place:
+            raise ValueError(
+                f"max_images_per_place is {self.max_images_per_place}, below min_images_per_place of "
+                f"{self.min_images_per_place}: no place can have both"
+            )
+        return self
+
+    def stated(self) -> dict[str, Any]:
+        """What differs from the defaults, as JSON values: a clause that is added later changes no fingerprint."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class ImageInput(_Frozen):
@@ -83,6 +133,7 @@ class Experiment(_Frozen):
         name: The file's name without `.yaml`; also the Dagster partition.
         seed: Of weights, batches and augmentation.
         weights: A checkpoint file to import in place of training, absolute or relative to the YAML.
+        overrides: The `key=value` settings that were given for this run; commands that messages name repeat them.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-.]*$")
@@ -94,6 +145,7 @@ class Experiment(_Frozen):
     model: ModelParts = Field(default_factory=ModelParts)
     training: Training | None = None
     weights: Path | None = None
+    overrides: tuple[str, ...] = Field(default=(), exclude=True, repr=False)
 
     @field_validator("name")
     @classmethod
@@ -113,6 +165,11 @@ class Experiment(_Frozen):
                 f"{self.places.min_images_per_place} images are admitted: raise places.min_images_per_place"
             )
         return self
+
+    @property
+    def settings(self) -> str:
+        """The settings that were given for this run, as a shell takes them: ' training.epochs=3', or nothing."""
+        return "".join(f" {shlex.quote(override)}" for override in self.overrides)
 
     def to_yaml(self) -> str:
         """The resolved experiment, as it is written next to the checkpoint."""
@@ -154,18 +211,25 @@ def load_experiment(layout: Layout, name: str, overrides: Sequence[str] = ()) ->
     files = experiment_files(layout)
     if name not in files:
         raise ConfigError(f"{unknown_name('experiment', name, files)} Own ones go to {layout.experiments()}/.")
-    values = _read_mapping(files[name])
+    values = read_mapping(files[name])
     for override in overrides:
         _apply(values, override)
     if "name" in values:
         raise ConfigError(f"{files[name]}: 'name' is the file's name and cannot be set.")
-    experiment = _validate({**values, "name": name}, source=files[name])
+    if "overrides" in values:
+        raise ConfigError(f"{files[name]}: 'overrides' are given on the command line, as key=value.")
+    experiment = _validate({**values, "name": name, "overrides": tuple(overrides)}, source=files[name])
     if experiment.weights is not None:
         experiment = experiment.model_copy(update={"weights": files[name].parent / experiment.weights.expanduser()})
     return experiment
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        ConfigError: Unreadable, or something else than a mapping.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

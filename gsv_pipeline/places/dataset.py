@@ -1,12 +1,13 @@
 """The places of an experiment as arrays: image paths in label order and where each place begins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from gsv_pipeline.catalog.tables import read_table
+from gsv_pipeline.places.arrays import open_arrays
 
 Ints = npt.NDArray[np.int64]
 
@@ -21,7 +22,7 @@ class Places:
         cities: [places] code of each place's city.
     """
 
-    paths: tuple[Path, ...]
+    paths: Sequence[Path]
     offsets: Ints
     cities: Ints
 
@@ -37,11 +38,11 @@ class Places:
 
 
 def load_places(table_path: Path, *, image_root: Path) -> Places:
-    """Read the table that `select_places` made; labels must be dense and sorted, as that function leaves them."""
-    table = read_table(table_path, ["label", "city", "image_id"])
-    labels = table["label"].to_numpy(np.int64)
-    starts = np.flatnonzero(np.diff(labels, prepend=-1))
-    offsets = np.append(starts, len(labels)).astype(np.int64)
-    _, cities = np.unique(table["city"].to_numpy(dtype=str)[starts], return_inverse=True)
-    paths = tuple(image_root / image_id for image_id in table["image_id"])
-    return Places(paths, offsets, cities.astype(np.int64))
+    """Open the places whose table is `table_path`, from the arrays that `save_arrays` wrote beside it.
+
+    The table itself is not read: half a million rows are there at once, and a forked process shares them.
+
+    Raises:
+        DataError: An array is missing or damaged.
+    """
+    return Places(*open_arrays(table_path.parent, image_root=image_root))

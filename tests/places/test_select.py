@@ -1,5 +1,7 @@
 """Which places training sees, and their labels."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +12,7 @@ from gsv_pipeline.benchmarks import BENCHMARKS, held_out_cities
 from gsv_pipeline.catalog.schema import COLUMNS as CATALOG_COLUMNS
 from gsv_pipeline.catalog.schema import place_key
 from gsv_pipeline.errors import ConfigError, DataError
-from gsv_pipeline.places.dataset import load_places
-from gsv_pipeline.places.select import COLUMNS, PLACES_FILE, select_places
+from gsv_pipeline.places.select import COLUMNS, clauses_json, select_places
 from gsv_pipeline.sources.demo import TRAINING_CITIES
 
 SIZES = {"Rome": [4, 6, 3], "Osaka": [5, 4], "Boston": [4, 2, 7, 4]}
@@ -44,8 +45,8 @@ def catalog_of(sizes):
     )
 
 
-def select(catalog, cities=None, minimum=4, excluded=()):
-    return select_places(catalog, cities=cities, min_images_per_place=minimum, excluded=excluded)
+def select(catalog, cities=None, minimum=4, **rest):
+    return select_places(catalog, cities=cities, min_images_per_place=minimum, **rest)
 
 
 def test_labels_are_dense_from_zero_and_follow_the_sorted_places():
@@ -91,9 +92,48 @@ def test_each_clause_says_what_it_left():
     _, clauses = select(catalog_of(SIZES), cities=("Rome",))
     assert [(clause.name, clause.images, clause.places) for clause in clauses] == [
         ("catalog", 39, 9),
-        ("cities", 13, 3),
+        ("city Rome", 13, 3),
         ("at least 4 images", 10, 2),
     ]
+
+
+def test_the_clauses_as_plain_values_say_what_each_removed():
+    _, clauses = select(catalog_of(SIZES), excluded=("Rome",))
+    assert json.loads(json.dumps(clauses_json(clauses))) == [
+        {"name": "catalog", "images": 39, "places": 9, "images_removed": 0, "places_removed": 0},
+        {"name": "cities that are not tested on", "images": 26, "places": 6, "images_removed": 13, "places_removed": 3},
+        {"name": "at least 4 images", "images": 24, "places": 5, "images_removed": 2, "places_removed": 1},
+    ]
+
+
+def test_a_city_goes_by_its_name_or_by_its_published_code():
+    catalog = catalog_of({"PRS": [4], "OSL": [5], "Rome": [6]})
+    by_name, clauses = select(catalog, cities=("Paris", "Rome"))
+    by_code, _ = select(catalog, cities=("PRS", "Rome"))
+    pd.testing.assert_frame_equal(by_name, by_code)
+    assert set(by_name["city"]) == {"PRS", "Rome"}
+    assert clauses[1].name == "cities PRS and Rome"
+    left, clauses = select(catalog, exclude_cities=("Oslo",))
+    assert set(left["city"]) == {"PRS", "Rome"}
+    assert (clauses[1].name, clauses[1].images_removed) == ("without city OSL", 5)
+
+
+def test_own_photographs_may_call_a_city_as_they_like():
+    table, _ = select(catalog_of({"Paris": [4], "Rome": [6]}), cities=("Paris",))
+    assert set(table["city"]) == {"Paris"}
+
+
+def test_a_tested_city_is_refused_under_its_other_name_too():
+    with pytest.raises(ConfigError, match="City 'PRS' is tested on"):
+        select(catalog_of({"PRS": [4], "Rome": [6]}), cities=("Paris",), excluded={"PRS"})
+
+
+def test_many_cities_are_counted_and_a_left_out_city_must_be_known():
+    catalog = catalog_of({f"City{number}": [4] for number in range(8)})
+    _, clauses = select(catalog, cities=[f"City{number}" for number in range(7)])
+    assert clauses[1].name == "7 cities"
+    with pytest.raises(ConfigError, match="Unknown city 'City9'. Did you mean"):
+        select(catalog, exclude_cities=("City9",))
 
 
 def test_no_test_city_is_in_training():
@@ -119,25 +159,30 @@ def test_places_with_too_few_images_are_counted_in_the_refusal():
     with pytest.raises(DataError) as caught:
         select(catalog_of(SIZES), cities=("Rome", "Osaka"), minimum=7)
     assert str(caught.value) == (
-        "No place is left: none of the 5 places in Osaka, Rome has 7 images (the most is 6). "
-        "Lower places.min_images_per_place."
+        "No place is left: 'at least 7 images' removed the last 5 places (22 images). The largest place has 6. "
+        "Change places.min_images_per_place."
     )
 
 
 def test_no_city_leaves_no_place():
-    with pytest.raises(DataError, match="No place is left: none of the 0 places"):
+    with pytest.raises(DataError, match="No place is left: 'no cities' removed .* The catalog has Boston, Osaka, Rome"):
         select(catalog_of(SIZES), cities=())
 
 
-def test_places_come_back_from_disk_as_arrays(tmp_path):
-    table, _ = select(catalog_of(SIZES))
-    table.to_parquet(tmp_path / PLACES_FILE, index=False)
-    places = load_places(tmp_path / PLACES_FILE, image_root=tmp_path)
-    assert places.num_places == 7
-    assert places.counts.tolist() == [4, 7, 4, 5, 4, 4, 6]  # Boston, Osaka, Rome
-    assert places.cities.tolist() == [0, 0, 0, 1, 1, 2, 2]
-    for label in range(places.num_places):
-        rows = places.paths[places.offsets[label] : places.offsets[label + 1]]
-        expected = table.loc[table["label"] == label, "image_id"]
-        assert [path.relative_to(tmp_path).as_posix() for path in rows] == expected.tolist()
-    assert places.offsets.dtype == np.int64
+def test_all_cities_left_out_leave_no_place():
+    with pytest.raises(DataError, match=r"'without cities Boston, Osaka and Rome' removed .* places.exclude_cities\."):
+        select(catalog_of(SIZES), exclude_cities=tuple(SIZES))
+
+
+def test_an_empty_catalog_has_no_place():
+    with pytest.raises(DataError, match="No place is left: the catalog has no image"):
+        select(catalog_of(SIZES).head(0))
+
+
+def test_a_catalog_in_any_order_gives_images_in_order():
+    """A sorted catalog is not sorted again; whether it is must be seen, inside a place too."""
+    catalog = catalog_of(SIZES)
+    expected, _ = select(catalog)
+    inside = catalog.iloc[[1, 0, *range(2, len(catalog))]]
+    for other in (inside, catalog[::-1], catalog.set_index(np.arange(len(catalog)) * 3 + 7)):
+        pd.testing.assert_frame_equal(select(other)[0], expected)
