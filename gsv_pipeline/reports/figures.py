@@ -1,4 +1,7 @@
-"""The figures of a report as SVG or PNG bytes. The only module that imports matplotlib, and it never touches pyplot."""
+"""The figures of a report as SVG or PNG bytes, and the style that `places_figures.py` and `world_figure.py` share.
+
+These modules alone import matplotlib, and none touches pyplot.
+"""
 
 import io
 from collections.abc import Callable, Sequence
@@ -22,13 +25,14 @@ INK: Final = "#1b2430"
 MUTED: Final = "#5d6875"
 LINE: Final = "#dde2e8"
 FAINT: Final = "#a9b2bd"
+LAND: Final = "#e6eaef"
 ACCENT: Final = "#1d5fc4"
 HIT: Final = "#178a4a"
 MISS: Final = "#d03a3f"
 # A browser replaces the colours on the left by those on the right when its reader prefers dark pages.
 _DARK: Final = {
-    INK: "#e7ebf0", MUTED: "#9ba7b4", LINE: "#2e3742", FAINT: "#66717e", ACCENT: "#7db0ff",
-    HIT: "#4cc583", MISS: "#f4777a",
+    INK: "#e7ebf0", MUTED: "#9ba7b4", LINE: "#2e3742", FAINT: "#66717e", LAND: "#28313c",
+    ACCENT: "#7db0ff", HIT: "#4cc583", MISS: "#f4777a",
 }  # fmt: skip
 _STYLE: Final[Any] = {
     "font.family": ["DejaVu Sans"], "font.size": 10.5, "text.color": INK, "axes.labelcolor": MUTED,
@@ -39,26 +43,26 @@ _STYLE: Final[Any] = {
     "text.parse_math": False,  # a name may hold a dollar sign
 }  # fmt: skip
 _PAGE_FONT: Final = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
-_SIZE: Final = (5.6, 3.8)  # inches; half a page wide
+SIZE: Final = (5.6, 3.8)  # inches; half a page wide
 _MAP_SHAPE: Final = 1.75  # width / height inside the axes
-_MANY_POINTS: Final = 2_000  # more points than this are drawn as pixels, else an SVG grows to megabytes
+MANY_POINTS: Final = 2_000  # more points than this are drawn as pixels, else an SVG grows to megabytes
 _BASELINE_LINES: Final = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def recall_bars(rows: Sequence[RecallRow], *, k: int = 1, image_format: ImageFormat = "svg") -> bytes:
     """Horizontal bars of Recall@K with 95 % intervals, the highest on top."""
     ordered = sorted(rows, key=lambda row: row.recall_at[k])
-    return _render(partial(_draw_bars, ordered, k), (_SIZE[0], max(_SIZE[1], 0.75 + 0.42 * len(rows))), image_format)
+    return render(partial(_draw_bars, ordered, k), (SIZE[0], max(SIZE[1], 0.75 + 0.42 * len(rows))), image_format)
 
 
 def recall_curve(rows: Sequence[RecallRow], *, image_format: ImageFormat = "svg") -> bytes:
     """Recall over K for every row, with the 95 % band of the trained ones."""
-    return _render(partial(_draw_recall_curve, rows), _SIZE, image_format)
+    return render(partial(_draw_recall_curve, rows), SIZE, image_format)
 
 
 def training_curve(curve: TrainingCurve, *, image_format: ImageFormat = "svg") -> bytes:
     """Loss (left axis) and validation recall (right axis) by optimizer step, the best step marked."""
-    return _render(partial(_draw_training, curve), _SIZE, image_format)
+    return render(partial(_draw_training, curve), SIZE, image_format)
 
 
 def query_map(
@@ -76,16 +80,24 @@ def query_map(
         hits: [Q] True where the best match is correct.
         image_format: "svg" or "png".
     """
-    return _render(partial(_draw_map, database_latlon, query_latlon, hits), _SIZE, image_format)
+    return render(partial(_draw_map, database_latlon, query_latlon, hits), SIZE, image_format)
 
 
-def _render(draw: Callable[[Axes], None], size: tuple[float, float], image_format: ImageFormat) -> bytes:
+def render(draw: Callable[[Axes], None], size: tuple[float, float], image_format: ImageFormat) -> bytes:
+    """A figure of one pair of axes in the style of the pages; `size` in inches."""
+    return render_figure(lambda figure: draw(figure.subplots()), size, image_format)
+
+
+def render_figure(
+    draw: Callable[[Figure], None], size: tuple[float, float], image_format: ImageFormat, *, dpi: int = 160
+) -> bytes:
+    """Any figure in the style of the pages; `size` in inches, `dpi` of a PNG."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots())
+        draw(figure)
         if image_format == "png":
-            figure.savefig(buffer, format="png", dpi=160, facecolor="white", metadata={"Software": None})
+            figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
             return buffer.getvalue()
         figure.savefig(buffer, format="svg", dpi=200, transparent=True, metadata={"Date": None})
     return _for_browsers(buffer.getvalue().decode("utf-8")).encode("utf-8")
@@ -188,9 +200,17 @@ def _draw_map(
         metres = geometry.metres_from(latlon, centre)
         axes.scatter(
             metres[:, 0], metres[:, 1], s=area, marker=marker, color=colour, alpha=0.8, linewidths=0,
-            label=f"{name} ({len(latlon):,})", rasterized=len(latlon) > _MANY_POINTS,
+            label=f"{name} ({len(latlon):,})", rasterized=len(latlon) > MANY_POINTS,
         )  # fmt: skip
-    (left, right), (bottom, top) = geometry.view_limits(geometry.metres_from(every, centre), shape=_MAP_SHAPE)
+    frame_map(axes, geometry.metres_from(every, centre))
+    axes.figure.legend(
+        loc="outside upper left", ncols=3, fontsize=10, handletextpad=0.2, columnspacing=1.2, markerscale=1.4
+    )
+
+
+def frame_map(axes: Axes, metres: npt.NDArray[np.float64], *, shape: float = _MAP_SHAPE) -> None:
+    """Limits around all points of `metres` [N, 2] (east, north), ticks in metres and a scale."""
+    (left, right), (bottom, top) = geometry.view_limits(metres, shape=shape)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
     axes.set_aspect("equal")
@@ -198,9 +218,6 @@ def _draw_map(
     axes.set_title("metres north", loc="left", fontsize=10.5, color=MUTED)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.figure.legend(
-        loc="outside upper left", ncols=3, fontsize=10, handletextpad=0.2, columnspacing=1.2, markerscale=1.4
-    )
     _draw_scale(axes)
 
 

@@ -18,7 +18,7 @@ from gsv_pipeline.manifest import Manifest, read_json, read_manifest
 from gsv_pipeline.provenance import provenance
 from gsv_pipeline.reports.data import BenchmarkImages, RecallRow, ReportData, TrainingCurve
 from gsv_pipeline.reports.page import write_report
-from gsv_pipeline.sources.published import image_root
+from gsv_pipeline.sources.location import image_root
 
 PAGE_FILE: Final = "report.html"
 HISTORY_FILE: Final = "history.json"

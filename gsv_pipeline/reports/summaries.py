@@ -1,7 +1,7 @@
 """Each artifact in a glance, as Markdown for the Dagster UI: tables, contact sheets and figures, read from files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,58 +10,121 @@ import pandas as pd
 
 from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.benchmarks.data import load_benchmark
-from gsv_pipeline.catalog.report import REPORT_FILE
-from gsv_pipeline.catalog.schema import CATALOG_FILE
+from gsv_pipeline.catalog.report import REPORT_FILE, ValidationReport
+from gsv_pipeline.catalog.schema import CATALOG_FILE, QUARANTINE_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.evaluation.score import load_baselines, load_score
+from gsv_pipeline.images import SUFFIXES
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.places.select import PLACES_FILE
-from gsv_pipeline.reports import figures, tables
+from gsv_pipeline.reports import figures, places_data, places_figures, tables
 from gsv_pipeline.reports.data import RecallRow
 from gsv_pipeline.reports.leaderboard import LEADERBOARD_FILE
+from gsv_pipeline.reports.places_page import LeftOver, filter_steps
 from gsv_pipeline.reports.previews import contact_sheet_markdown, figure_markdown
 from gsv_pipeline.reports.recall_report import recall_row, training_curve
-from gsv_pipeline.sources.published import IMAGES, image_root
+from gsv_pipeline.reports.validation_page import broken_rules, city_rows, level_text, share_text
+from gsv_pipeline.sources.location import image_root
+from gsv_pipeline.sources.published import IMAGES
+
+Row = Sequence[str | int]
 
 COLUMNS: Final = 6
 ROWS: Final = 3
+PLACES: Final = 6
+PLACE_HEIGHT: Final = 96  # pixels; six places of six photographs stay below 300 KB of Markdown
+NO_PLACES: Final = "The experiment imports weights, so it needs no places."
 
 
 def dataset_sheet(layout: Layout, dataset: str) -> str:
-    """Photographs of a data set: a row per city, spread over its places."""
-    root = image_root(layout.dataset(dataset)) / IMAGES
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
-    names = {folder: sorted(path.name for path in folder.iterdir()) for folder in _spread(folders, 2 * ROWS)}
+    """Photographs of a data set: a row per city, spread over its places; of other layouts, a row per folder."""
+    root = image_root(layout.dataset(dataset))
+    inside = root / IMAGES if (root / IMAGES).is_dir() else root
+    folders = sorted(path for path in inside.iterdir() if path.is_dir()) or [inside]
+    names = {folder: _image_names(folder) for folder in _spread(folders, 2 * ROWS)}
     return _sheet([folder / name for folder, found in names.items() for name in _spread(found, COLUMNS)])
 
 
+def _image_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
 def catalog_table(layout: Layout, dataset: str) -> str:
-    """Images, places and years of every city, then what validation found."""
+    """Images, places, years and quarantine of every city, under the verdict of validation."""
     folder = layout.catalog(dataset)
-    table = pd.read_parquet(folder / CATALOG_FILE, columns=["city", "place_id", "year"])
-    cities = table.groupby("city").agg(
-        images=("place_id", "size"), places=("place_id", "nunique"), first=("year", "min"), last=("year", "max")
-    )
-    rows = [[city, *map(int, values)] for city, *values in cities.itertuples()]
-    findings = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))["findings"]
-    broken = [[item["severity"], item["meaning"], item["count"]] for item in findings if item["count"]]
-    parts = [_markdown(["city", "images", "places", "from", "to"], rows)]
-    parts.append(_markdown(["severity", "finding", "count"], broken) if broken else "Validation found nothing.")
-    return "\n\n".join(parts)
+    catalog = pd.read_parquet(folder / CATALOG_FILE, columns=["city", "place_id", "year"])
+    cities = city_rows(catalog, pd.read_parquet(folder / QUARANTINE_FILE, columns=["city"]))
+    rows: list[Row] = [[row.city, row.images, row.places, row.years, row.quarantined] for row in cities]
+    table = _markdown(["city", "images", "places", "years", "in quarantine"], rows)
+    return f"{_verdict(_validation(layout, dataset))}\n\n{table}"
+
+
+def validation_table(layout: Layout, dataset: str) -> str:
+    """The verdict of validation, then every broken rule with its first example."""
+    report = _validation(layout, dataset)
+    rows: list[Row] = [
+        [
+            item.severity,
+            item.meaning,
+            item.count,
+            share_text(item.share),
+            _code(item.examples[0] if item.examples else ""),
+        ]
+        for item in broken_rules(report)
+    ]
+    head = ["severity", "what was found", "count", "share", "first example"]
+    return f"{_verdict(report)}\n\n{_markdown(head, rows) if rows else 'Nothing broke a rule.'}"
 
 
 def places_sheet(layout: Layout, experiment: Experiment) -> str:
-    """Photographs that training sees: a row per place."""
+    """Photographs that training sees: a row for each of a few places drawn at random."""
     if experiment.training is None:
-        return "The experiment imports weights, so it needs no places."
-    table = pd.read_parquet(layout.places(experiment.name) / PLACES_FILE, columns=["label", "image_id"])
-    chosen = _spread(sorted(table["label"].unique()), ROWS)
-    images = {label: table.loc[table["label"] == label, "image_id"].tolist() for label in chosen}
-    columns = min(COLUMNS, *map(len, images.values()))
+        return NO_PLACES
     root = image_root(layout.dataset(experiment.dataset))
-    paths = [root / image_id for found in images.values() for image_id in _spread(found, columns)]
-    return _sheet(paths, columns=columns)
+    table = _places(layout, experiment, places_data.COLUMNS)
+    parts = []
+    for place in places_data.sample_places(table, PLACES, seed=1, images=COLUMNS):
+        when = f", {place.years}" if place.years else ""
+        sheet = _sheet([root / name for name in place.rows["image_id"]], height=PLACE_HEIGHT)
+        parts.append(f"{_code(place.place_id)}: {place.images} images{when}\n\n{sheet}")
+    return "\n\n".join(parts)
+
+
+def places_map_figure(layout: Layout, experiment: Experiment) -> str:
+    """Where the places are that training sees: in metres, or as a dot for each city on a map of the world."""
+    if experiment.training is None:
+        return NO_PLACES
+    latlon, cities = places_data.locations(_places(layout, experiment, ["label", "city", "lat", "lon"]))
+    if len(latlon) == 0:
+        return "There is no map: no place has coordinates."
+    drawn = places_figures.places_map(latlon, cities, image_format="png")
+    return figure_markdown(drawn, f"Map of {len(latlon):,} places")
+
+
+def places_histograms(layout: Layout, experiment: Experiment) -> str:
+    """Images per place, per year and per month of what training sees, side by side."""
+    if experiment.training is None:
+        return NO_PLACES
+    table = _places(layout, experiment, ["label", "year", "month"])
+    years, months = (table[name].to_numpy(dtype=np.int64) for name in ("year", "month"))
+    drawn = places_figures.histograms(places_data.images_per_place(table), years, months=months)
+    return figure_markdown(drawn, "Images per place, per year and per month")
+
+
+def clauses_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What each clause of a filter left and removed.
+
+    Args:
+        rows: Each with name, images and places (left after the clause), in the order of the filter.
+    """
+    if not rows:
+        return "What the filter removed was not recorded."
+    steps = filter_steps([LeftOver(str(row["name"]), int(row["images"]), int(row["places"])) for row in rows])
+    head = ["clause", "images left", "places left", "images removed", "places removed"]
+    return _markdown(
+        head, [[step.name, step.images, step.places, step.removed_images, step.removed_places] for step in steps]
+    )
 
 
 def benchmark_sheet(layout: Layout, benchmark: str) -> str:
@@ -121,13 +184,42 @@ def _spread(items: Sequence[Any], count: int) -> list[Any]:
     return [items[row] for row in rows]
 
 
-def _sheet(paths: Sequence[Path], columns: int = COLUMNS) -> str:
+def _sheet(paths: Sequence[Path], columns: int = COLUMNS, *, height: int = 120) -> str:
     try:
-        return contact_sheet_markdown(paths, columns=columns)
+        return contact_sheet_markdown(paths, columns=columns, thumb_height=height)
     except DataError as error:  # a look at an artifact must not fail the stage that made it: its audit will say so
         return f"No picture: {error}"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def _validation(layout: Layout, dataset: str) -> ValidationReport:
+    return ValidationReport.from_json(json.loads((layout.catalog(dataset) / REPORT_FILE).read_text(encoding="utf-8")))
+
+
+def _verdict(report: ValidationReport) -> str:
+    return (
+        f"**{'Sound' if report.is_sound else 'Not sound'}**: {report.quarantined:,} of "
+        f"{report.looked_at.get('image', 0):,} images in quarantine ({share_text(report.quarantined_share)}, the limit "
+        f"is {share_text(report.limit)}). Level '{report.level}': {level_text(report.level)}."
+    )
+
+
+def _places(layout: Layout, experiment: Experiment, columns: Sequence[str]) -> pd.DataFrame:
+    return pd.read_parquet(layout.places(experiment.name) / PLACES_FILE, columns=list(columns))
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Row]) -> str:
     lines = [head, [":--" if isinstance(cell, str) else "--:" for cell in (rows[0] if rows else head)], *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(value: str | int) -> str:
+    """A pipe or a line break inside a name would break the table, and `<` would begin HTML."""
+    if not isinstance(value, str):
+        return f"{value:,}"
+    shown = value if value.startswith("`") else value.replace("<", "&lt;")
+    return " ".join(shown.split()).replace("|", "\\|")
+
+
+def _code(name: str) -> str:
+    """A name as it is: its underscores and stars are not Markdown."""
+    return f"`{name.replace('`', chr(39))}`" if name else ""
