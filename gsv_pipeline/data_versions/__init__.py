@@ -1,0 +1,1 @@
+"""Versions of data sets: snapshot, restore, push and pull. Starts the `dvc` and `git` executables, imports neither."""

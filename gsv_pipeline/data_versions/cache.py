@@ -1,0 +1,37 @@
+"""Objects of DVC: where they lie in a cache and on a remote, and which ones a version lacks."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final
+
+from gsv_pipeline.data_versions.record import Content
+
+OBJECTS: Final = "files/md5"
+"""Below a cache and below a remote alike (DVC 3): `files/md5/<first two digits>/<the others>`."""
+
+
+def object_path(md5: str) -> str:
+    """Where an object lies, relative to a cache or a remote."""
+    return f"{OBJECTS}/{md5[:2]}/{md5[2:]}"
+
+
+def missing_objects(cache: Path, content: Content) -> list[str]:
+    """Hashes that a checkout needs and the cache has not; of a folder whose list is missing, that of the list."""
+    listed = cache / object_path(content.md5)
+    if not listed.is_file():
+        return [content.md5]
+    hashes = {item["md5"] for item in json.loads(listed.read_text(encoding="utf-8"))}
+    return sorted(md5 for md5 in hashes if not (cache / object_path(md5)).is_file())
+
+
+def put_object(cache: Path, data: bytes) -> str:
+    """Put bytes into the cache; returns their MD5."""
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    path = cache / object_path(md5)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.tmp")
+        beside.write_bytes(data)
+        beside.replace(path)
+    return md5
