@@ -24,16 +24,25 @@ GROUP = "training"
 def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[None]:
     """The places that an experiment trains on, at least K images each, with stable labels.
 
-    Read from the catalog of the data set that the experiment names; cities that a benchmark tests on are left out.
+    Read from the catalog of the data set that the experiment names; cities that a benchmark tests on are left out. The
+    metadata `filter` says how many images and places each clause removed; the pictures show what is left.
     An experiment that imports weights needs none: the step then says so and writes nothing.
 
     **Costs** seconds.
 
     **When it fails** the message says which filter left nothing, or which catalog to build first.
     """
-    from gsv_pipeline.reports.summaries import places_sheet
+    from gsv_pipeline.reports.summaries import clauses_table, places_histograms, places_map_figure, places_sheet
 
     with explained():
         experiment = pipeline.experiment(context.partition_key)
-        result = stages.build_places(pipeline.layout(), experiment, tracker=pipeline.tracker(context))
-        return materialized(result, rows="images", photographs=places_sheet(pipeline.layout(), experiment))
+        layout = pipeline.layout()
+        result = stages.build_places(layout, experiment, tracker=pipeline.tracker(context))
+        return materialized(
+            result,
+            rows="images",
+            filter=clauses_table(result.metadata.get("clauses", [])),
+            photographs=places_sheet(layout, experiment),
+            map=places_map_figure(layout, experiment),
+            histograms=places_histograms(layout, experiment),
+        )

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 from assets.doctor import end_dead_runs
 from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.recipes import dataset_row
+from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.tracking import Tracker, Trackers
 from gsv_pipeline.tracking.console import ConsoleTracker
 from gsv_pipeline.tracking.dagster_log import DagsterLogTracker
@@ -63,7 +63,7 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
 
     def source_arguments(self, dataset: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the source of `dataset` is called with: the run's seed where it is rendered, and `arguments`."""
-        rendered = dataset_row(dataset).source == "demo" and self.seed is not None
+        rendered = dataset_row(self.layout(), dataset).source == "demo" and self.seed is not None
         return {**({"seed": self.seed} if rendered else {}), **arguments}
 
     def tracker(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Tracker:

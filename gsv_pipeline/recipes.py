@@ -13,32 +13,32 @@ from gsv_pipeline.benchmarks import BENCHMARKS, BenchmarkRow
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Recipe
+from gsv_pipeline.manifest import Recipe, read_manifest
 from gsv_pipeline.registry import unknown_name
-from gsv_pipeline.sources import DATASETS, SOURCES, Dataset
 from gsv_pipeline.sources import demo as demo_cities
+from gsv_pipeline.sources.own import dataset_row
 
 SHAPES_NO_OUTPUT: Final = {"checkpoint_every_steps"}
 """Settings of training that change how it runs and not what comes out."""
 
 
-def dataset(layout: Layout, name: str, arguments: Mapping[str, Any] | None = None) -> Recipe:
-    """A fetched data set; with `arguments` None, whatever it was fetched with is accepted."""
-    row = dataset_row(name)
+def dataset(layout: Layout, name: str, fetched: Mapping[str, Any] | None = None) -> Recipe:
+    """A fetched data set; with `fetched` (source and arguments) None, however it was fetched is accepted."""
+    found = read_manifest(layout.dataset(name)) if fetched is None else None
+    known = fetched or (found.config if found else {})
+    source = known.get("source") or dataset_row(layout, name).source
     versions = {"sources": sources.VERSION}
-    if row.source == "demo":
+    if source == "demo":
         versions["demo"] = demo_cities.VERSION
-    config = None if arguments is None else {"source": row.source, "arguments": dict(arguments)}
-    return Recipe(layout.dataset(name), versions, config, f"gsv-pipeline fetch {name}")
+    return Recipe(layout.dataset(name), versions, fetched, f"gsv-pipeline fetch {name}")
 
 
-def catalog_of(layout: Layout, name: str, listing: str | None = None) -> Recipe:
-    """A data set's catalog; `listing` is the version of the files, which only the catalog stage looks up."""
-    config = None if listing is None else {"listing": listing}
+def catalog_of(layout: Layout, name: str, look: Mapping[str, Any] | None = None) -> Recipe:
+    """A data set's catalog; `look` says how closely at which files, which only the catalog stage finds out."""
     return Recipe(
         layout.catalog(name),
         {"catalog": catalog.VERSION},
-        config,
+        look,
         f"gsv-pipeline catalog {name}",
         (dataset(layout, name),),
     )
@@ -48,14 +48,14 @@ def places_of(layout: Layout, experiment: Experiment) -> Recipe:
     """The places that an experiment trains on."""
     config = {
         "dataset": experiment.dataset,
-        "filter": experiment.places.model_dump(mode="json"),
+        "filter": experiment.places.stated(),
         "held_out": sorted(benchmarks.held_out_cities(experiment.dataset)),
     }
     return Recipe(
         layout.places(experiment.name),
         {"places": places.VERSION},
         config,
-        f"gsv-pipeline places {experiment.name}",
+        f"gsv-pipeline places {experiment.name}{experiment.settings}",
         (catalog_of(layout, experiment.dataset),),
     )
 
@@ -83,7 +83,7 @@ def checkpoint(layout: Layout, experiment: Experiment) -> Recipe:
             places_of(layout, experiment),
             *(benchmark(layout, name) for name in experiment.training.validation),
         )
-    command = f"gsv-pipeline train {experiment.name}"
+    command = f"gsv-pipeline train {experiment.name}{experiment.settings}"
     return Recipe(layout.checkpoint(experiment.name), versions, config, command, inputs)
 
 
@@ -115,7 +115,7 @@ def embeddings_of(layout: Layout, experiment: Experiment, benchmark_name: str) -
         layout.embeddings(benchmark_name, experiment.name),
         {"embeddings": embeddings.VERSION, "models": models.VERSION},
         architecture(experiment),
-        f"gsv-pipeline embed {benchmark_name} --experiment {experiment.name}",
+        f"gsv-pipeline embed {benchmark_name} --experiment {experiment.name}{experiment.settings}",
         (checkpoint(layout, experiment), benchmark(layout, benchmark_name)),
     )
 
@@ -126,7 +126,7 @@ def faiss_index(layout: Layout, experiment: Experiment, benchmark_name: str) -> 
         layout.faiss_index(benchmark_name, experiment.name),
         {"index": index.VERSION},
         {"kind": "flat"},
-        f"gsv-pipeline index {benchmark_name} --experiment {experiment.name}",
+        f"gsv-pipeline index {benchmark_name} --experiment {experiment.name}{experiment.settings}",
         (embeddings_of(layout, experiment, benchmark_name),),
     )
 
@@ -137,7 +137,7 @@ def recall_report(layout: Layout, experiment: Experiment, benchmark_name: str) -
         layout.recall_report(benchmark_name, experiment.name),
         {"evaluation": evaluation.VERSION, "reports": reports.VERSION},
         {"description": experiment.description},
-        f"gsv-pipeline evaluate {benchmark_name} --experiment {experiment.name}",
+        f"gsv-pipeline evaluate {benchmark_name} --experiment {experiment.name}{experiment.settings}",
         (faiss_index(layout, experiment, benchmark_name), benchmark(layout, benchmark_name)),
     )
 
@@ -165,22 +165,6 @@ def leaderboard(layout: Layout, report_versions: Mapping[str, str]) -> Recipe:
         {"reports": dict(report_versions)},
         "gsv-pipeline leaderboard",
     )
-
-
-def dataset_row(name: str) -> Dataset:
-    """The row of DATASETS.
-
-    Raises:
-        ConfigError: Unknown name.
-    """
-    if name not in DATASETS:
-        raise ConfigError(unknown_name("data set", name, DATASETS))
-    return DATASETS[name]
-
-
-def source_of(name: str) -> str:
-    """The `"module:function"` that fetches data set `name`."""
-    return SOURCES[DATASETS[name].source].fetch
 
 
 def file_hash(path: Path) -> str:

@@ -13,68 +13,122 @@ from typing import Any
 from gsv_pipeline import compose, recipes
 from gsv_pipeline.benchmarks import held_out_cities
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.errors import ConfigError, DataError
+from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.fetching import expected_cities, has_changed_in_place, look_at, plan_fetch
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, require, why_stale, write_json
 from gsv_pipeline.production import Output, StageResult, produce
-from gsv_pipeline.registry import check_arguments, default_arguments, resolve
+from gsv_pipeline.registry import resolve, unknown_name
+from gsv_pipeline.sources.location import read_location
+from gsv_pipeline.sources.own import dataset_row
+from gsv_pipeline.sources.published import canonical_city
 from gsv_pipeline.tracking import Tracker
 
 
 def fetch_dataset(
-    layout: Layout, dataset: str, *, tracker: Tracker, arguments: Mapping[str, Any] | None = None, force: bool = False
+    layout: Layout,
+    dataset: str,
+    *,
+    tracker: Tracker,
+    source: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    force: bool = False,
 ) -> StageResult:
-    """Get a data set from its source. Without `arguments`, a data set that is there is kept, however it was fetched."""
-    row = recipes.dataset_row(dataset)
-    found = read_manifest(layout.dataset(dataset))
-    fetch = resolve(recipes.source_of(dataset))
-    asked = {**default_arguments(fetch), **row.arguments, **(arguments or {})}
-    if not arguments and found is not None:
-        asked = dict(found.config.get("arguments", asked))
-    try:
-        check_arguments("source", row.source, fetch, asked, provided=("target", "tracker"))
-    except ConfigError as error:
-        raise ConfigError(f"{error} {row.how_to_get}".strip()) from error
+    """Get a data set. Without `source` and `arguments`, one that is there is kept, however it was fetched."""
+    plan = plan_fetch(layout, dataset, source=source, arguments=arguments)
+    force = force or has_changed_in_place(layout, dataset)
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.sources.published import image_root, listing_version
+        from gsv_pipeline.sources.location import image_root
+        from gsv_pipeline.sources.published import read_listing
 
-        tracker.message(f"{dataset}: {row.description} Licence: {row.licence}")
-        facts = fetch(target, tracker=tracker, **asked)
-        root = image_root(target)
-        return Output({"licence": row.licence, "source": row.source, **facts}, version=listing_version(root))
+        tracker.message(f"{dataset}: {plan.row.description} Licence: {plan.row.licence}")
+        facts = plan.run(target, downloads=layout.downloads(dataset), tracker=tracker)
+        listing = read_listing(image_root(target))
+        counts = {"files": listing.files, "bytes": listing.bytes}
+        return Output({"licence": plan.row.licence, "source": plan.source, **counts, **facts}, version=listing.version)
 
-    return produce(layout, recipes.dataset(layout, dataset, asked), write, tracker=tracker, force=force)
+    def finish() -> None:
+        plan.finish(layout, dataset)
+
+    return produce(
+        layout, recipes.dataset(layout, dataset, plan.config), write, tracker=tracker, force=force, then=finish
+    )
 
 
-def build_catalog(layout: Layout, dataset: str, *, tracker: Tracker, force: bool = False) -> StageResult:
-    """One row per image, validated; a data set with errors is refused and the catalog that was there stays."""
-    from gsv_pipeline.sources.published import image_root, listing_version
+def build_catalog(
+    layout: Layout,
+    dataset: str,
+    *,
+    tracker: Tracker,
+    look: str = "quick",
+    max_quarantined: float | None = None,
+    force: bool = False,
+) -> StageResult:
+    """One row per image; what cannot be used goes to the quarantine with its reason.
 
+    A data set with too much in quarantine has its report too, but `require_sound` lets nothing be made from it.
+    """
     require(layout, recipes.dataset(layout, dataset))
-    root = image_root(layout.dataset(dataset))
-    recipe = recipes.catalog_of(layout, dataset, listing_version(root))
+    row = dataset_row(layout, dataset)
+    location = read_location(layout.dataset(dataset))
+    limit = row.max_quarantined if max_quarantined is None else max_quarantined
+    found = read_manifest(layout.catalog(dataset))
+    recipe = recipes.catalog_of(layout, dataset, look_at(location, look=look, limit=limit, found=found))
+    is_usable = found is not None and found.versions == recipe.versions and not force
 
     def write(target: Path) -> Output:
         from gsv_pipeline.catalog.build import build_catalog as build
-        from gsv_pipeline.catalog.report import REPORT_FILE, Findings
+        from gsv_pipeline.catalog.build import write_built
+        from gsv_pipeline.catalog.report import REPORT_FILE, REPORT_PAGE
         from gsv_pipeline.catalog.schema import CATALOG_FILE
-        from gsv_pipeline.catalog.validate import validate
+        from gsv_pipeline.catalog.validate import Published
+        from gsv_pipeline.reports.validation_page import city_rows, write_validation_page
 
-        findings = Findings()
-        table = build(root, findings=findings, tracker=tracker)
-        validate(table, findings)
-        report = findings.report(len(table))
-        remedy = f"Mend the files below {root}, or fetch again: gsv-pipeline fetch {dataset} --force"
-        report.require_sound(dataset=dataset, remedy=remedy)
-        table.to_parquet(target / CATALOG_FILE, index=False)
-        write_json(target / REPORT_FILE, report.to_json())
-        counts = {"images": len(table), "places": table["place_id"].nunique(), "cities": table["city"].nunique()}
+        built = build(
+            location,
+            target=target,
+            previous=recipe.path if is_usable else None,
+            level=look,
+            limit=limit,
+            published=Published(expected_cities(layout, dataset), row.num_images, row.num_places),
+            tracker=tracker,
+        )
+        write_built(built, target)
+        write_json(target / REPORT_FILE, built.report.to_json())
+        report, table = built.report, built.table
+        write_validation_page(
+            target / REPORT_PAGE,
+            report,
+            dataset=dataset,
+            facts={"data set": row.description, "licence": row.licence, "lies in": str(location.root)},
+            cities=city_rows(table, built.quarantine),
+            quarantine=built.quarantine,
+        )
         return Output(
-            {**counts, "warnings": sum(item.count for item in report.warnings)}, version_files=(CATALOG_FILE,)
+            {
+                "images": len(table),
+                "places": table["place_id"].nunique(),
+                "cities": sorted(table["city"].unique()),
+                "cities_unchanged": built.reused,
+                "quarantined": report.quarantined,
+                "warnings": sum(item.count for item in report.warnings),
+                "sound": report.is_sound,
+                "report": str(recipe.path / REPORT_PAGE),
+            },
+            version_files=(CATALOG_FILE,),
         )
 
-    return produce(layout, recipe, write, tracker=tracker, force=force)
+    return produce(layout, recipe, write, tracker=tracker, force=force or look == "full")
+
+
+def require_sound(layout: Layout, dataset: str) -> None:
+    """Refuse a data set with more in quarantine than its limit.
+
+    Raises:
+        DataError: Names each broken rule with its first examples.
+    """
+    compose.require_sound(layout, dataset)
 
 
 def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, force: bool = False) -> StageResult:
@@ -84,25 +138,21 @@ def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, fo
         return StageResult(layout.places(experiment.name), {"needed": False}, data_version="none", cached=True)
     recipe = recipes.places_of(layout, experiment)
     if force or why_stale(layout, recipe):  # a fresh artifact was checked when it was made, and the check imports torch
-        check_experiment(experiment)
+        check_experiment(layout, experiment)
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.places.select import PLACES_FILE, select_places
+        from gsv_pipeline.places.arrays import save_arrays
+        from gsv_pipeline.places.select import PLACES_FILE, clauses_json
 
-        table, clauses = select_places(
-            compose.load_catalog(layout, experiment.dataset),
-            cities=experiment.places.cities,
-            min_images_per_place=experiment.places.min_images_per_place,
-            excluded=held_out_cities(experiment.dataset),
-        )
+        table, clauses = compose.select(layout, experiment)
         table.to_parquet(target / PLACES_FILE, index=False)
-        left = {f"after {clause.name}": f"{clause.images} images, {clause.places} places" for clause in clauses}
+        save_arrays(target, table)
         counts = {
             "images": len(table),
             "places": int(table["label"].max()) + 1,
             "cities": sorted(table["city"].unique()),
         }
-        return Output({**counts, **left}, version_files=(PLACES_FILE,))
+        return Output({**counts, "clauses": clauses_json(clauses)}, version_files=(PLACES_FILE,))
 
     return produce(layout, recipe, write, tracker=tracker, force=force)
 
@@ -116,7 +166,7 @@ def train(
     """
     recipe = recipes.checkpoint(layout, experiment)
     if restart or why_stale(layout, recipe):
-        check_experiment(experiment)
+        check_experiment(layout, experiment)
 
     def refuse() -> None:
         if not (restart or replace):
@@ -252,47 +302,7 @@ def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) 
     return produce(layout, recipes.leaderboard(layout, versions), write, tracker=tracker, force=force)
 
 
-def match(
-    layout: Layout,
-    experiment: Experiment,
-    *,
-    database: Path,
-    queries: Path,
-    tracker: Tracker,
-    labels: Path | None = None,
-    output: Path | None = None,
-) -> StageResult:
-    """Any two folders of photographs: describe, search, draw the matches. Not an asset: nothing depends on it."""
-    from gsv_pipeline.evaluation.recall import recall_at_k
-    from gsv_pipeline.reports.gallery import write_match_page
-
-    found = compose.match_folders(
-        layout, experiment, database=database, queries=queries, labels=labels, tracker=tracker
-    )
-    page = output or layout.match(experiment.name) / f"{queries.resolve().name}.html"
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        write_match_page(
-            page,
-            title=f"{queries.resolve().name} among {database.resolve().name}, by {experiment.name}",
-            queries=found.query_paths,
-            database=found.database_paths,
-            predictions=found.predictions,
-            scores=found.similarities,
-            positives=found.positives,
-            query_names=found.query_names,
-            database_names=found.database_names,
-        )
-    except OSError as error:
-        raise DataError(f"The page {page} cannot be written ({error}). Choose another one with --output.") from error
-    facts: dict[str, Any] = {"queries": len(found.query_paths), "database_images": len(found.database_paths)}
-    if found.positives is not None:
-        recalls = recall_at_k(found.predictions, found.positives, (1, 5, 10))
-        facts.update({f"R@{k}": round(value, 4) for k, value in recalls.items()})
-    return StageResult(page, facts, data_version="", cached=False)
-
-
-def check_experiment(experiment: Experiment) -> None:
+def check_experiment(layout: Layout, experiment: Experiment) -> None:
     """Compare every name and argument of an experiment with the tables, before anything runs.
 
     Raises:
@@ -301,9 +311,14 @@ def check_experiment(experiment: Experiment) -> None:
     from gsv_pipeline.models.vpr_model import check_model
     from gsv_pipeline.training.fit import check_training
 
-    recipes.dataset_row(experiment.dataset)
+    dataset_row(layout, experiment.dataset)
     held_out = held_out_cities(experiment.dataset)
-    for city in experiment.places.cities or ():
+    catalog = read_manifest(layout.catalog(experiment.dataset))
+    known = catalog.metadata.get("cities") if catalog else None
+    for name in experiment.places.cities or ():
+        city = canonical_city(name)
+        if isinstance(known, list) and city not in known:
+            raise ConfigError(f"experiment '{experiment.name}': {unknown_name('city', name, known)}")
         if city in held_out:
             raise ConfigError(
                 f"experiment '{experiment.name}' trains on {city}, and benchmark '{held_out[city]}' tests on it. "

@@ -19,8 +19,8 @@ def run(*arguments: str, root: Path) -> int:
 def test_every_command_explains_itself() -> None:
     commands = sorted(cli.cli.commands)
     assert commands == [
-        "benchmark", "catalog", "check", "embed", "evaluate", "fetch", "index", "leaderboard", "list", "match",
-        "places", "train",
+        "benchmark", "catalog", "check", "data", "embed", "evaluate", "fetch", "index", "leaderboard", "list", "match",
+        "places", "show", "train",
     ]  # fmt: skip
     for name in commands:
         result = CliRunner().invoke(cli.cli, [name, "--help"])
@@ -34,8 +34,8 @@ def test_every_command_explains_itself() -> None:
         (["train", "dmo"], "Unknown experiment 'dmo'. Did you mean 'demo'?"),
         (["fetch", "dmo"], "Unknown data set 'dmo'. Did you mean 'demo'?"),
         (["fetch", "demo", "seed"], "'seed' is no setting. Expected key=value"),
-        (["fetch", "demo", "places=0"], "places is 0, expected a whole number of at least 2"),
-        (["fetch", "gsv_cities", "path=/no/such/folder"], "no such folder"),
+        (["fetch", "demo", "places=0"], "places is 0, expected a whole number of at least 1"),
+        (["fetch", "gsv_cities", "--source", "folder", "path=/no/such/folder"], "no such folder"),
         (["benchmark", "demo_tset"], "Unknown benchmark 'demo_tset'. Did you mean 'demo_test'?"),
         (["train", "demo", "training.epoch=3"], "Unknown setting 'epoch'. Did you mean 'epochs'?"),
         (["train", "demo", "model.aggregator.name=netvlda"], "Unknown aggregator 'netvlda'"),

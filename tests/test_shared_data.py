@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gsv_pipeline.catalog.headers import read_header
+from gsv_pipeline.catalog.headers import quick_look
 from gsv_pipeline.embeddings.baselines import BASELINES, describe_by
 from gsv_pipeline.embeddings.store import check_descriptors
 from gsv_pipeline.evaluation.intervals import recall_interval
@@ -94,9 +94,9 @@ def test_toy_photographs_are_listed_in_natural_order_and_are_whole():
     assert [path.name for path in database] == [f"db{number}.jpg" for number in range(1, 18)]
     assert [path.name for path in queries] == [f"q{number}.jpg" for number in range(1, 6)]
     for path in (*database, *queries):
-        header = read_header(path)
-        assert header.problem == ""
-        assert check_image(path) == (header.width, header.height)
+        look = quick_look(path)
+        assert look.problem == ""
+        assert check_image(path) == (look.width, look.height)
 
 
 @needs_photos

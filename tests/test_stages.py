@@ -1,8 +1,10 @@
 """The corridor: the whole chain on a tiny city, what is cached, what is refused."""
 
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +13,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from gsv_pipeline import recipes, stages
+from gsv_pipeline import recipes, stages, views
 from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.errors import ConfigError, DataError, RunError, StaleInputError, TrainingError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.sources.demo import TRAINING_CITIES
+from gsv_pipeline.sources.own import dataset_rows
 from gsv_pipeline.tracking import NullTracker
 from tests.tiny import TINY_CITY, run_chain, tiny_experiment
 
@@ -158,15 +161,45 @@ def test_an_equal_table_keeps_everything_after_it_fresh(chain_layout: Layout) ->
     ],
     ids=["missing", "empty", "truncated", "no image"],
 )
-def test_a_damaged_image_is_named_and_the_old_catalog_stays(tiny_layout: Layout, damage, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_image_goes_to_quarantine_and_nothing_is_made_of_too_many(
+    tiny_layout: Layout, damage, said: str
+) -> None:  # type: ignore[no-untyped-def]
     image = sorted((tiny_layout.dataset("demo") / "Images").rglob("*.JPG"))[3]
     damage(image)
-    before = (tiny_layout.catalog("demo") / "catalog.parquet").read_bytes()
-    with pytest.raises(DataError, match=said) as caught:
-        stages.build_catalog(tiny_layout, "demo", tracker=TRACKER)
-    assert "gsv-pipeline fetch demo --force" in str(caught.value)
-    assert (tiny_layout.catalog("demo") / "catalog.parquet").read_bytes() == before
-    assert json.loads(tiny_layout.failure(tiny_layout.catalog("demo")).read_text())["error"] == "DataError"
+    admitted = stages.build_catalog(tiny_layout, "demo", tracker=TRACKER, max_quarantined=0.1)
+    assert (admitted.metadata["quarantined"], admitted.metadata["sound"]) == (1, True)
+    stages.require_sound(tiny_layout, "demo")
+    refused = stages.build_catalog(tiny_layout, "demo", tracker=TRACKER, max_quarantined=0.0)
+    assert refused.metadata["sound"] is False
+    assert "quarantine" in Path(refused.metadata["report"]).read_text()
+    for make in (
+        lambda: stages.require_sound(tiny_layout, "demo"),
+        lambda: stages.build_places(tiny_layout, tiny_experiment(tiny_layout), tracker=TRACKER),
+        lambda: stages.build_benchmark(tiny_layout, "demo_val", tracker=TRACKER),
+    ):
+        with pytest.raises(DataError, match=said) as caught:
+            make()
+        assert image.stem.split("_", 7)[-1] in str(caught.value)  # the panorama, with or without a file
+        assert "gsv-pipeline fetch demo --force" in str(caught.value)
+
+
+def test_a_closer_look_is_kept_until_something_changes(tiny_layout: Layout) -> None:
+    def built(**options: Any) -> tuple[bool, str]:
+        result = stages.build_catalog(tiny_layout, "demo", tracker=TRACKER, **options)
+        manifest = read_manifest(tiny_layout.catalog("demo"))
+        assert manifest is not None
+        return result.cached, manifest.config["look"]
+
+    assert built() == (True, "quick")
+    assert built(look="names") == (True, "quick")
+    assert built(look="full") == (False, "full")
+    assert built() == (True, "full")
+    assert built(look="full") == (False, "full")  # only a look at every byte finds what no time stamp tells
+    image = sorted((tiny_layout.dataset("demo") / "Images").rglob("*.JPG"))[3]
+    os.utime(image, (1, 1))
+    assert built(look="names") == (True, "full")
+    assert built() == (False, "quick")
+    assert built(max_quarantined=0.5) == (False, "quick")
 
 
 def test_a_damaged_image_in_training_is_named(tiny_layout: Layout) -> None:
@@ -182,7 +215,9 @@ def test_a_damaged_image_in_training_is_named(tiny_layout: Layout) -> None:
 
 def test_places_that_are_too_small_are_an_error_that_says_what_there_is(tiny_layout: Layout) -> None:
     experiment = tiny_experiment(tiny_layout, "places.min_images_per_place=9")
-    with pytest.raises(DataError, match=r"has 9 images \(the most is 4\). Lower places.min_images_per_place"):
+    with pytest.raises(
+        DataError, match=r"removed the last 18 places.*The largest place has 4. Change places.min_images_per_place"
+    ):
         stages.build_places(tiny_layout, experiment, tracker=TRACKER)
 
 
@@ -299,11 +334,12 @@ def test_check_experiment_names_what_does_not_fit(tiny_layout: Layout) -> None:
         "training.optimizer={name: sgd, momentum: abc}": "'momentum' is 'abc'",
         "dataset=demmo": "Unknown data set 'demmo'. Did you mean 'demo'",
         "places.cities=[Lindenport]": "benchmark '.*' tests on it",
+        "places.cities=[Brunhaven]": "Unknown city 'Brunhaven'. Did you mean 'Brunnhaven'",
     }
     assert wrong
     for override, message in wrong.items():
         with pytest.raises(ConfigError, match=message):
-            stages.check_experiment(tiny_experiment(tiny_layout, override))
+            stages.check_experiment(tiny_layout, tiny_experiment(tiny_layout, override))
 
 
 def test_match_draws_any_two_folders_and_scores_names_with_coordinates(chain_layout: Layout, tmp_path: Path) -> None:
@@ -314,12 +350,12 @@ def test_match_draws_any_two_folders_and_scores_names_with_coordinates(chain_lay
         shutil.copy(image, folder / image.name)
     experiment = tiny_experiment(chain_layout)
     folders = {"database": tmp_path / "database", "queries": tmp_path / "queries"}
-    scored = stages.match(chain_layout, experiment, **folders, tracker=TRACKER, output=tmp_path / "page.html")
+    scored = views.match(chain_layout, experiment, **folders, tracker=TRACKER, output=tmp_path / "page.html")
     assert 0.0 <= scored.metadata["R@1"] <= scored.metadata["R@10"] <= 1.0
     assert "<img" in (tmp_path / "page.html").read_text()
     for image in sorted(folders["queries"].iterdir()):
         image.rename(image.with_name(f"photo{image.stem[-6:]}.jpg"))
-    plain = stages.match(chain_layout, experiment, **folders, tracker=TRACKER)
+    plain = views.match(chain_layout, experiment, **folders, tracker=TRACKER)
     assert "R@1" not in plain.metadata
     assert plain.artifact == chain_layout.match("demo") / "queries.html"
 
@@ -339,16 +375,47 @@ def test_descriptors_that_are_not_finite_are_never_stored(
 def test_a_folder_source_is_used_where_it_lies(tiny_demo: Path, tmp_path: Path) -> None:
     layout = Layout(tmp_path / "data")
     original = tiny_demo / "dataset" / "demo"
-    stages.fetch_dataset(layout, "gsv_cities", tracker=TRACKER, arguments={"path": str(original)})
+    where = {"source": "folder", "arguments": {"path": str(original)}}
+    stages.fetch_dataset(layout, "gsv_cities", tracker=TRACKER, **where)
     result = stages.build_catalog(layout, "gsv_cities", tracker=TRACKER)
-    assert result.metadata["cities"] == 5
+    assert len(result.metadata["cities"]) == 5
     assert not list((tmp_path / "data").rglob("*.JPG"))
     assert stages.fetch_dataset(layout, "gsv_cities", tracker=TRACKER).cached
+    assert stages.fetch_dataset(layout, "gsv_cities", tracker=TRACKER, **where).cached
+
+
+def test_a_copy_that_changed_where_it_lies_is_another_version(tiny_demo: Path, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_demo / "dataset" / "demo", copy)
+    first = stages.fetch_dataset(layout, "mine", tracker=TRACKER, source="folder", arguments={"path": str(copy)})
+    stages.build_catalog(layout, "mine", tracker=TRACKER)
+    sorted((copy / "Images").rglob("*.JPG"))[0].unlink()
+    again = stages.fetch_dataset(layout, "mine", tracker=TRACKER)
+    assert not again.cached
+    assert again.data_version != first.data_version
+    assert stages.build_catalog(layout, "mine", tracker=TRACKER).metadata["quarantined"] == 1
+
+
+def test_a_new_name_with_a_source_defines_a_data_set_once_it_is_there(tiny_demo: Path, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    with pytest.raises(ConfigError, match="Unknown data set 'mine'"):
+        stages.fetch_dataset(layout, "mine", tracker=TRACKER)
+    with pytest.raises(DataError, match="is no copy of GSV-Cities"):
+        stages.fetch_dataset(layout, "mine", tracker=TRACKER, source="folder", arguments={"path": str(tmp_path)})
+    assert "mine" not in dataset_rows(layout)
+    path = str(tiny_demo / "dataset" / "demo")
+    stages.fetch_dataset(layout, "mine", tracker=TRACKER, source="folder", arguments={"path": path})
+    assert dataset_rows(layout)["mine"].arguments["path"] == path
 
 
 def test_a_dataset_that_needs_something_from_the_user_says_what(tiny_layout: Layout) -> None:
-    with pytest.raises(ConfigError, match=r"argument 'path' is missing.*kaggle.*gsv-pipeline fetch gsv_cities path="):
-        stages.fetch_dataset(tiny_layout, "gsv_cities", tracker=TRACKER)
+    with pytest.raises(
+        ConfigError, match=r"argument 'path' is missing.*gsv-pipeline fetch gsv_cities --source folder path="
+    ):
+        stages.fetch_dataset(tiny_layout, "gsv_cities", tracker=TRACKER, source="folder")
+    with pytest.raises(ConfigError, match="Unknown source 'folders'. Did you mean 'folder'"):
+        stages.fetch_dataset(tiny_layout, "gsv_cities", tracker=TRACKER, source="folders")
     with pytest.raises(ConfigError, match="unexpected argument 'sead'. Did you mean 'seed'"):
         stages.fetch_dataset(tiny_layout, "demo", tracker=TRACKER, arguments={"sead": 2})
 
@@ -461,7 +528,7 @@ def test_stated_recall_does_not_depend_on_what_the_processor_is_good_at(chain_la
     ("file", "stage"),
     [
         ("catalog/demo/catalog.parquet", "places"),
-        ("places/demo/places.parquet", "train"),
+        ("places/demo/paths.npy", "train"),
         ("recall_report/demo_test/demo/recall.json", "leaderboard"),
     ],
 )
@@ -482,7 +549,7 @@ def test_a_match_page_that_cannot_be_written_is_one_message(chain_layout: Layout
     (tmp_path / "file").write_text("in the way")
     city = chain_layout.dataset("demo") / "Images" / "Marwick"
     with pytest.raises(DataError, match=r"cannot be written .* Choose another one with --output"):
-        stages.match(
+        views.match(
             chain_layout,
             tiny_experiment(chain_layout),
             database=city,

@@ -55,18 +55,20 @@ AUDITS: Final[Mapping[str, Audit]] = {
     "dataset": Audit(
         "gsv_pipeline.audits.data:audit_dataset",
         {
-            "expected_cities": Question("Every city of the data set has its CSV."),
-            "csv_has_folder": Question("Every CSV has its folder of images, every folder its CSV."),
+            "expected_cities": Question("Every city of the data set is there."),
+            "csv_has_folder": Question("Every CSV has its folder of images (a lost CSV is rebuilt from image names)."),
         },
     ),
     "catalog": Audit(
         "gsv_pipeline.audits.data:audit_catalog",
         {
             "schema": Question("Columns have the names and types of the schema."),
-            "ranges": Question("Coordinates and dates are possible ones."),
-            "duplicates": Question("No place holds the same panorama twice."),
-            "images": Question("Every row has an image file, and none is empty, truncated or something else."),
-            "place_separation": Question("Places of a city are at least 100 m apart, as published.", blocking=False),
+            "quarantine": Question("No more images are in quarantine than the data set's limit admits."),
+            "unchanged": Question("Images and CSVs are those that the catalog was made of."),
+            "ranges": Question("Coordinates and dates are possible ones, and no place holds a panorama twice."),
+            "duplicates": Question("No panorama is in two places, and no image in two files.", blocking=False),
+            "place_separation": Question("Places are at least 100 m apart, as published.", blocking=False),
+            "as_published": Question("Cities and counts are about those that were published.", blocking=False),
         },
     ),
     "places": Audit(

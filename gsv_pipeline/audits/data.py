@@ -1,6 +1,5 @@
 """Audits of what is fetched, tabulated and selected: data sets, catalogs, places and benchmarks."""
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,65 +9,104 @@ import numpy as np
 import pandas as pd
 
 from gsv_pipeline import compose, recipes
-from gsv_pipeline.audits import Verdict
+from gsv_pipeline.audits import AUDITS, Verdict
 from gsv_pipeline.benchmarks.data import check_benchmark, load_benchmark
 from gsv_pipeline.catalog import schema
-from gsv_pipeline.catalog.headers import read_header
-from gsv_pipeline.catalog.report import REPORT_FILE, RULES, Findings
-from gsv_pipeline.catalog.validate import validate
+from gsv_pipeline.catalog.headers import quick_look
+from gsv_pipeline.catalog.report import RULES, Findings, ValidationReport
+from gsv_pipeline.catalog.rows import Reader, reader_of
+from gsv_pipeline.catalog.tables import read_table
+from gsv_pipeline.catalog.validate import Published, row_problems, table_findings
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import DataError
+from gsv_pipeline.fetching import expected_cities, look_at
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import require
 from gsv_pipeline.places.select import PLACES_FILE
-from gsv_pipeline.sources.published import DATAFRAMES, IMAGES, image_root, listing_version
+from gsv_pipeline.sources.location import Location, read_location
+from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.tracking import Tracker
 
-_IMAGE_RULES: Final = ("missing_image", "empty_image", "not_an_image", "truncated_image")
 _NOT_NEEDED: Final = Verdict(passed=True, message="The experiment imports weights: it needs no places.")
 _CHANGED: Final = Verdict(
     passed=False, message="Images or CSVs changed on disk since the catalog was made. Materialize the catalog again."
 )
+_UNASKED: Final = Verdict(passed=False, message="Not asked: columns are not as the schema has them.")
 _SHOWN: Final = 5
 
 
 def audit_dataset(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str, Verdict]:
     """Cities and folders of a fetched data set."""
     require(layout, recipes.dataset(layout, dataset))
-    root = image_root(layout.dataset(dataset))
-    tables = {path.stem for path in (root / DATAFRAMES).glob("*.csv")}
-    folders = {path.name for path in (root / IMAGES).iterdir() if path.is_dir()}
-    absent = sorted(set(recipes.dataset_row(dataset).cities) - tables)
-    lonely = sorted(tables ^ folders)
+    location = read_location(layout.dataset(dataset))
+    list_cities, _ = reader_of(location.layout).functions()
+    cities = list_cities(location.root, **location.arguments)
+    absent = sorted(set(expected_cities(layout, dataset)) - {city.name for city in cities})
+    lonely = [city.name for city in cities if not city.folders]
     return {
-        "expected_cities": _none_of(absent, "expected cities have no CSV", {"cities": len(tables)}),
-        "csv_has_folder": _none_of(lonely, "cities have only a CSV or only a folder", {"folders": len(folders)}),
+        "expected_cities": _none_of(absent, "expected cities are not there", {"cities": len(cities)}),
+        "csv_has_folder": _none_of(lonely, "cities have a CSV and no folder", {"cities": len(cities)}),
     }
 
 
 def audit_catalog(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str, Verdict]:
     """The catalog's columns and the rules that its rows must keep."""
-    manifest = require(layout, recipes.catalog_of(layout, dataset))
-    table = compose.load_catalog(layout, dataset)
+    config = require(layout, recipes.catalog_of(layout, dataset)).config
+    table = read_table(layout.catalog(dataset) / schema.CATALOG_FILE)
+    report = compose.load_validation(layout, dataset)
+    location = read_location(layout.dataset(dataset))
+    look = "names" if config["look"] == "names" else "quick"  # as close as the files can be compared by
+    now = look_at(location, look=look, limit=config["max_quarantined"], found=None)
+    same = now["names"] == config["names"] and now["files"] in ("", config["files"])
+    verdicts = {
+        "schema": _none_of(
+            _strange_columns(table), "columns are not as the schema has them", {"columns": table.shape[1]}
+        ),
+        "quarantine": _quarantine(report),
+        "unchanged": Verdict(passed=True, message="As expected.") if same else _CHANGED,
+    }
+    row = dataset_row(layout, dataset)
+    published = Published(expected_cities(layout, dataset), row.num_images, row.num_places)
+    if not verdicts["schema"].passed:
+        return {**dict.fromkeys(AUDITS["catalog"].questions, _UNASKED), **verdicts}
+    return {**verdicts, **_values(table, location, published)}
+
+
+def _values(table: pd.DataFrame, location: Location, published: Published) -> dict[str, Verdict]:
+    findings = Findings()
+    table_findings(table, findings, root=location.root, published=published)
+    counts = {rule: count for rule, (count, _) in findings.noted().items()}
+    return {
+        "ranges": _ranges(table, reader_of(location.layout)),
+        "duplicates": _rules(counts, "duplicate_panoid_across_places", "same_image_twice"),
+        "place_separation": _rules(counts, "places_close_together"),
+        "as_published": _rules(counts, "counts_far_from_published", "missing_city", "unlisted_city"),
+    }
+
+
+def _strange_columns(table: pd.DataFrame) -> list[str]:
     found = {name: str(dtype) for name, dtype in table.dtypes.items()}
-    strange = [
+    return [
         f"{column.name} ({found.get(column.name, 'missing')} instead of {column.dtype})"
         for column in schema.COLUMNS
         if found.get(column.name) != column.dtype
     ]
-    findings = Findings()
-    validate(table, findings)
-    counts = {item.rule: item.count for item in findings.report(len(table)).findings}
-    stored = json.loads((layout.catalog(dataset) / REPORT_FILE).read_text(encoding="utf-8"))
-    counts.update({item["rule"]: item["count"] for item in stored["findings"] if item["rule"] in _IMAGE_RULES})
-    unchanged = manifest.config["listing"] == listing_version(image_root(layout.dataset(dataset)))
-    return {
-        "schema": _none_of(strange, "columns are not as the schema has them", {"columns": len(found)}),
-        "ranges": _rules(counts, "coordinates_out_of_range", "impossible_date"),
-        "duplicates": _rules(counts, "duplicate_panoid_in_place"),
-        "images": _rules(counts, *_IMAGE_RULES) if unchanged else _CHANGED,
-        "place_separation": _rules(counts, "places_close_together"),
-    }
+
+
+def _quarantine(report: ValidationReport) -> Verdict:
+    broken = "; ".join(f"{item.count} × {item.meaning}" for item in report.errors)
+    facts = {"quarantined": report.quarantined, "share": report.quarantined_share, "limit": report.limit}
+    message = f"{report.quarantined} images are in quarantine ({100 * report.quarantined_share:.2g} %): {broken}"
+    return Verdict(passed=report.is_sound, message=message if broken else "Nothing is in quarantine.", facts=facts)
+
+
+def _ranges(table: pd.DataFrame, reader: Reader) -> Verdict:
+    rows = table.assign(place=table["place_id"], problem="", detail="")
+    problems, _ = row_problems(
+        rows, coordinates_expected=reader.coordinates_expected, dates_expected=reader.dates_expected
+    )
+    broken = table.loc[problems != "", "image_id"].tolist()
+    return _none_of(broken, "images have impossible values", {"images": len(table)})
 
 
 def audit_places(layout: Layout, experiment: Experiment, *, tracker: Tracker) -> dict[str, Verdict]:
@@ -121,7 +159,7 @@ def _damaged(paths: Sequence[Path], tracker: Tracker) -> list[str]:
 
 
 def _problem(path: Path) -> str:
-    return read_header(path).problem if path.is_file() else "missing_image"
+    return quick_look(path).problem
 
 
 def _none_of(broken: Sequence[str], sentence: str, facts: Mapping[str, Any]) -> Verdict:
@@ -133,5 +171,6 @@ def _none_of(broken: Sequence[str], sentence: str, facts: Mapping[str, Any]) -> 
 
 
 def _rules(counts: Mapping[str, int], *rules: str) -> Verdict:
-    broken = [f"{counts[rule]} × {RULES[rule].meaning}" for rule in rules if counts[rule]]
-    return Verdict(passed=not broken, message="; ".join(broken) or "As expected.", facts={r: counts[r] for r in rules})
+    broken = {rule: counts[rule] for rule in rules if counts.get(rule)}
+    said = "; ".join(f"{count} × {RULES[rule].meaning}" for rule, count in broken.items())
+    return Verdict(passed=not broken, message=said or "As expected.", facts=dict.fromkeys(rules, 0) | broken)

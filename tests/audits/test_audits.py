@@ -1,6 +1,7 @@
 """Every question of AUDITS is answered, and each one notices the damage that it is about."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,15 +58,12 @@ def impossible_month(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(month=table["month"].where(table.index != 0, 13))
 
 
-def panorama_twice(table: pd.DataFrame) -> pd.DataFrame:
-    first = table[table["place_id"] == table["place_id"].iloc[0]]
-    return table.assign(panoid=table["panoid"].where(~table.index.isin(first.index), first["panoid"].iloc[0]))
+def panorama_in_two_places(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(panoid=table["panoid"].where(table.index != 0, table["panoid"].iloc[-1]))
 
 
-def truncated_image_counted(report: dict) -> dict:
-    for finding in report["findings"]:
-        finding["count"] += finding["rule"] == "truncated_image"
-    return report
+def much_in_quarantine(report: dict) -> dict:
+    return {**report, "quarantined": report["looked_at"]["image"]}
 
 
 def loss_of_nothing(log: dict) -> dict:
@@ -126,13 +124,25 @@ def no_rows(rows: list) -> list:
     return [row for row in rows if row["benchmark"] != "demo_test"]
 
 
+def remove_city(layout: Layout, city: str) -> None:
+    (layout.dataset("demo") / "Dataframes" / f"{city}.csv").unlink()
+    shutil.rmtree(layout.dataset("demo") / "Images" / city)
+
+
+def add_image(layout: Layout) -> None:
+    first = sorted((layout.dataset("demo") / "Images").rglob("*.JPG"))[0]
+    shutil.copy(first, first.with_name("added.JPG"))
+
+
 SABOTAGE: dict[tuple[str, str], Callable[[Layout], object]] = {
-    ("dataset", "expected_cities"): lambda at: (at.dataset("demo") / "Dataframes" / "Marwick.csv").unlink(),
-    ("dataset", "csv_has_folder"): lambda at: (at.dataset("demo") / "Images" / "Nowhere").mkdir(),
+    ("dataset", "expected_cities"): lambda at: remove_city(at, "Marwick"),
+    ("dataset", "csv_has_folder"): lambda at: shutil.rmtree(at.dataset("demo") / "Images" / "Marwick"),
     ("catalog", "schema"): lambda at: change_catalog(at, lambda table: table.drop(columns="bytes")),
     ("catalog", "ranges"): lambda at: change_catalog(at, impossible_month),
-    ("catalog", "duplicates"): lambda at: change_catalog(at, panorama_twice),
-    ("catalog", "images"): lambda at: change_json(at.catalog("demo") / "validation.json", truncated_image_counted),
+    ("catalog", "quarantine"): lambda at: change_json(at.catalog("demo") / "validation.json", much_in_quarantine),
+    ("catalog", "unchanged"): lambda at: add_image(at),
+    ("catalog", "duplicates"): lambda at: change_catalog(at, panorama_in_two_places),
+    ("catalog", "as_published"): lambda at: change_catalog(at, lambda table: table.assign(city="Atlantis")),
     ("catalog", "place_separation"): lambda at: change_catalog(at, lambda table: table.assign(lat=0.0, lon=0.0)),
     ("places", "images_per_place"): lambda at: change_table(at.places("demo") / "places.parquet", lambda t: t.iloc[1:]),
     ("places", "labels"): lambda at: change_table(

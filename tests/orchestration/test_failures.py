@@ -1,5 +1,6 @@
 """What goes wrong arrives as a failure with the library's text, and nothing follows it."""
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -64,7 +65,8 @@ def test_a_missing_input_fails_with_the_command_that_makes_it(tmp_path: Path) ->
 
 
 def test_a_data_set_that_must_be_downloaded_says_where_to_get_it(tmp_path: Path) -> None:
-    result = materialize(DATASET_ASSETS["gsv_cities"], root=tmp_path)
+    config = {"ops": {"dataset__gsv_cities": {"config": {"source": "folder"}}}}
+    result = materialize(DATASET_ASSETS["gsv_cities"], root=tmp_path, run_config=config)
 
     assert "kaggle.com" in failure_of(result, "dataset__gsv_cities").description
 
@@ -110,6 +112,7 @@ def test_a_changed_experiment_is_refused_until_restart(chain_layout: Layout) -> 
 def test_what_follows_a_failed_blocking_check_is_not_made(tiny_layout: Layout) -> None:
     dataset, catalog = DATASET_ASSETS["demo"], CATALOG_ASSETS["demo"]
     (tiny_layout.dataset("demo") / "Dataframes" / "Marwick.csv").unlink()
+    shutil.rmtree(tiny_layout.dataset("demo") / "Images" / "Marwick")
 
     result = materialize(dataset, checks_of(dataset), catalog, root=tiny_layout.root)
 

@@ -17,13 +17,13 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"Unknown row {', '.join(unknown)}. Available: {', '.join(ROWS)}.", file=sys.stderr)
         return 2
-    print(f"{machine()}\n{'row':<14}{'baseline':>12}{'ours':>12}{'':>4}{'ratio':>8}{'goal':>7}  holds")
+    print(f"{machine()}\n{'row':<18}{'baseline':>12}{'ours':>12}{'':>4}{'ratio':>8}{'goal':>7}  holds")
     rows: list[Row] = []
     for name in chosen:
         row = ROWS[name]()
         rows.append(row)
         numbers = f"{row.baseline:>12.2f}{row.ours:>12.2f}{row.unit:>4}{row.ratio:>8.2f}{row.goal:>7.2f}"
-        print(f"{row.name:<14}{numbers}  {'yes' if row.holds else 'NO':<4} {row.note}", flush=True)
+        print(f"{row.name:<18}{numbers}  {'yes' if row.holds else 'NO':<4} {row.note}", flush=True)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([row.to_json() for row in rows], indent=1) + "\n", encoding="utf-8")
     return 0 if all(row.holds for row in rows) else 1

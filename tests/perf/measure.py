@@ -16,7 +16,7 @@ class Row:
         name: What was compared.
         baseline: The reference's way, or the limit that an issue sets; in `unit`.
         ours: In `unit`.
-        unit: Of both ("s", "ms", "us").
+        unit: Of both ("s", "ms", "us", "MB").
         goal: Wanted baseline / ours.
         note: What the baseline is.
     """

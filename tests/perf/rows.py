@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
+from tests.perf.catalog_rows import CATALOG_ROWS
 from tests.perf.measure import Row, in_turn
+from tests.perf.places_rows import filter_places, look_places_up, open_places, worker_memory
 
 REPOSITORY: Final = Path(__file__).parents[2]
 BIN: Final = Path(sys.executable).parent
@@ -35,26 +36,6 @@ def render_city() -> Row:
     with tempfile.TemporaryDirectory() as folder:
         seconds = _seconds([str(BIN / "gsv-pipeline"), "--data-root", folder, "fetch", "demo"])
     return Row("render", 100.0, seconds, "s", 1.0, "limit 100 s on two cores")
-
-
-def draw_images() -> Row:
-    """K = 4 images of each of 62,500 places: arrays against pandas as the reference looks places up."""
-    from gsv_pipeline.places.dataset import Places
-    from gsv_pipeline.places.sampling import PlaceSampler
-
-    generator = np.random.default_rng(0)
-    counts = generator.integers(4, 14, 62_500)
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    sample = generator.choice(len(counts), 200, replace=False)
-    frame = pd.DataFrame({"place_id": np.repeat(np.arange(len(counts)), counts), "panoid": "a"})
-    frame = frame.sample(frac=1, random_state=0).set_index("place_id")
-    places = Places((), offsets, np.zeros(len(counts), dtype=np.int64))
-    sampler = PlaceSampler(places, places_per_batch=100, images_per_place=4, sampling="all_cities")
-    baseline, ours = in_turn(
-        lambda: [frame.loc[place].sample(n=4) for place in sample], lambda: sampler.epoch(0), rounds=3
-    )
-    per_place = baseline / len(sample) * 1e6, ours / len(counts) * 1e6
-    return Row("place_lookup", *per_place, "us", 35.0, "frame.loc[place].sample(4), 530,000 rows")
 
 
 def count_recall() -> Row:
@@ -118,7 +99,11 @@ ROWS: Final[Mapping[str, Callable[[], Row]]] = {
     "import": import_package,
     "definitions": load_definitions,
     "render": render_city,
-    "place_lookup": draw_images,
+    **CATALOG_ROWS,
+    "filter": filter_places,
+    "open_places": open_places,
+    "place_lookup": look_places_up,
+    "worker_memory": worker_memory,
     "recall": count_recall,
     "describe": describe_images,
     "demo_again": demo_again,

@@ -1,0 +1,56 @@
+"""What commands share: options, KEY=VALUE pairs, and how a result is shown."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from gsv_pipeline.config import parse_setting
+from gsv_pipeline.production import StageResult
+
+force_option = click.option("--force", is_flag=True, help="Compute even when nothing changed.")
+experiment_option = click.option(
+    "--experiment", "-e", required=True, help="Name of an experiment; see `gsv-pipeline list`."
+)
+filter_option = click.option(
+    "--filter",
+    "clauses",
+    multiple=True,
+    metavar="CLAUSE=VALUE",
+    help="A clause of the filter, such as hemisphere=north, years=2012-2016, months=july, min_images_per_place=16. "
+    "May be given several times; the same as places.CLAUSE=VALUE.",
+)
+overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+
+
+def pairs(arguments: Sequence[str]) -> dict[str, Any]:
+    """`key=value` texts as a mapping."""
+    return dict(parse_setting(argument) for argument in arguments)
+
+
+def filter_overrides(clauses: Sequence[str]) -> list[str]:
+    """`--filter` clauses as settings of the experiment."""
+    return [f"places.{clause}" for clause in clauses]
+
+
+def show_result(result: StageResult) -> None:
+    """Print what a stage found, and where its artifact is."""
+    for name, value in result.metadata.items():
+        if name == "clauses":
+            show_clauses(value)
+            continue
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        click.echo(f"  {name}: {shown}")
+    click.echo(f"{result.artifact}{'  (unchanged)' if result.cached else ''}")
+
+
+def show_clauses(clauses: Sequence[dict[str, Any]]) -> None:
+    """What each clause of a filter left, as a table."""
+    width = max(len(clause["name"]) for clause in clauses)
+    click.echo(f"  {'filter':<{width}} {'images':>10} {'places':>8}   removed")
+    for clause in clauses:
+        images, places = clause["images_removed"], clause["places_removed"]
+        gone = f"{images:,} images, {places:,} places" if images else ""
+        line = f"  {clause['name']:<{width}} {clause['images']:>10,} {clause['places']:>8,}   {gone}"
+        click.echo(line.rstrip())

@@ -1,0 +1,140 @@
+"""What fetching a data set comes to (which source, which arguments), and what of a catalog need not be made again."""
+
+import hashlib
+import inspect
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gsv_pipeline.catalog.report import LEVELS
+from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import Manifest, read_manifest
+from gsv_pipeline.registry import check_arguments, default_arguments, resolve, unknown_name
+from gsv_pipeline.sources import DATASETS, SOURCES, Dataset
+from gsv_pipeline.sources.addresses import without_secrets
+from gsv_pipeline.sources.location import Location, read_location
+from gsv_pipeline.sources.own import NO_LICENCE, PROVIDED, check_name, dataset_row, dataset_rows, define_dataset
+from gsv_pipeline.sources.published import listing_version
+from gsv_pipeline.tracking import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """What is to be fetched.
+
+    Args:
+        row: The data set; for a name that is in no table yet, what it will be.
+        source: Row of SOURCES.
+        arguments: Every argument of the source but those that stages provide.
+        is_own: Its definition below the data root is written, or brought up to date, when it is there.
+    """
+
+    row: Dataset
+    source: str
+    arguments: Mapping[str, Any]
+    is_own: bool
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the manifest compares. It is read by others, so that no password or signature of a URL is in it."""
+        shown = {
+            name: without_secrets(value) if name == "url" and value else value for name, value in self.arguments.items()
+        }
+        return {"source": self.source, "arguments": shown}
+
+    def run(self, target: Path, *, downloads: Path, tracker: Tracker) -> dict[str, Any]:
+        """Call the source; what it has downloaded so far stays in `downloads` when it does not come to an end."""
+        fetch = resolve(SOURCES[self.source].fetch)
+        provided: dict[str, Any] = {"tracker": tracker}
+        if "downloads" in inspect.signature(fetch).parameters:
+            downloads.mkdir(parents=True, exist_ok=True)
+            provided["downloads"] = downloads
+        facts: dict[str, Any] = fetch(target, **provided, **self.arguments)
+        return facts
+
+    def finish(self, layout: Layout, dataset: str) -> None:
+        """Define an own data set, and clear away what was downloaded for it."""
+        if self.is_own:
+            define_dataset(layout, dataset, source=self.source, arguments=self.config["arguments"])
+        shutil.rmtree(layout.downloads(dataset), ignore_errors=True)
+
+
+def plan_fetch(
+    layout: Layout, dataset: str, *, source: str | None = None, arguments: Mapping[str, Any] | None = None
+) -> Fetching:
+    """Source and arguments: those given, else those that it was fetched with, else the data set's own.
+
+    Raises:
+        ConfigError: Unknown data set or source, or arguments that the source does not take.
+    """
+    if source is not None and source not in SOURCES:
+        raise ConfigError(unknown_name("source", source, SOURCES))
+    if source is not None and dataset not in dataset_rows(layout):
+        check_name(layout, dataset)
+        row = Dataset(source, f"{dataset}, from source '{source}'.", NO_LICENCE, redistributable=False)
+    else:
+        row = dataset_row(layout, dataset)
+    is_own = dataset not in DATASETS
+    found = read_manifest(layout.dataset(dataset))
+    if source is None and not arguments and found is not None and found.config.get("source") in SOURCES:
+        return Fetching(row, found.config["source"], found.config["arguments"], is_own=False)
+    chosen = source or row.source
+    fetch = resolve(SOURCES[chosen].fetch)
+    own = _without_address(row.arguments if chosen == row.source else {}, arguments or {})
+    asked = {**default_arguments(fetch), **own, **(arguments or {})}
+    try:
+        check_arguments("source", chosen, fetch, asked, provided=PROVIDED)
+    except ConfigError as error:
+        raise ConfigError(f"{error} {row.how_to_get}".strip()) from error
+    return Fetching(row, chosen, asked, is_own=is_own)
+
+
+def _without_address(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A data set's own arguments; a file that is given takes the place of the address it is published at."""
+    left_out = {"url", "sha256"} if {"url", "path"} & set(given) else set()
+    return {name: value for name, value in own.items() if name not in left_out}
+
+
+def expected_cities(layout: Layout, dataset: str) -> tuple[str, ...]:
+    """Cities that a data set should hold: those that its source made, else those that its publisher lists."""
+    found = read_manifest(layout.dataset(dataset))
+    made = found.metadata.get("cities") if found else None
+    return tuple(made) if isinstance(made, list) else dataset_row(layout, dataset).cities
+
+
+def has_changed_in_place(layout: Layout, dataset: str) -> bool:
+    """Whether a data set that is used where it lies is another one than when it was fetched."""
+    artifact = layout.dataset(dataset)
+    found = read_manifest(artifact)
+    if found is None:
+        return False
+    location = read_location(artifact)
+    return not location.root.is_relative_to(artifact) and listing_version(location.root) != found.data_version
+
+
+def look_at(location: Location, *, look: str, limit: float, found: Manifest | None) -> dict[str, Any]:
+    """What the manifest of a catalog compares: how closely at which files.
+
+    A catalog whose images were looked at as closely or more closely, and whose files are the same, stays.
+
+    Args:
+        location: Where the data set lies.
+        look: A key of LEVELS.
+        limit: Largest share in quarantine with which the data set is sound.
+        found: Manifest of the catalog that is there.
+    """
+    from gsv_pipeline.catalog.build import names_version
+
+    names = hashlib.sha256(names_version(location).encode()).hexdigest()[:16]
+    files = "" if look == "names" else listing_version(location.root)
+    asked = {"look": look, "names": names, "files": files, "max_quarantined": limit}
+    if found is None or look == "full":
+        return asked
+    levels: list[str] = list(LEVELS)
+    there = found.config
+    is_close = there.get("look") in levels and levels.index(there["look"]) >= levels.index(look)
+    is_same = there.get("names") == names and (not files or there.get("files") == files)
+    return dict(there) if is_close and is_same and there.get("max_quarantined") == limit else asked
