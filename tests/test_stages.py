@@ -574,3 +574,25 @@ def test_a_torn_note_beside_an_interrupted_run_starts_it_anew(tiny_layout: Layou
     tiny_layout.training_state("demo").mkdir(parents=True)
     (tiny_layout.training_state("demo") / "identity.json").write_text(text)
     assert stages.train(tiny_layout, experiment, tracker=TRACKER).metadata["steps"] == 6
+
+
+def test_a_report_quotes_the_snapshot_of_its_images_as_long_as_they_are_those(chain_layout: Layout) -> None:
+    experiment = tiny_experiment(chain_layout)
+
+    def page() -> str:
+        stages.evaluate(chain_layout, experiment, "demo_test", tracker=TRACKER, force=True)
+        return (chain_layout.recall_report("demo_test", "demo") / "report.html").read_text()
+
+    def note(listing: str) -> None:
+        path = chain_layout.dataset("demo") / "manifest.json"
+        values = json.loads(path.read_text())
+        values["metadata"]["dvc"] = {"md5": "0123abcd.dir", "nfiles": 121, "listing": listing}
+        path.write_text(json.dumps(values))
+
+    assert "gsv-pipeline data snapshot demo makes one" in page()
+    catalog = read_manifest(chain_layout.catalog("demo"))
+    assert catalog is not None
+    note(catalog.config["files"])
+    assert "md5 0123abcd.dir, 121 files" in page()
+    note("another listing")
+    assert "they changed after md5 0123abcd.dir" in page()

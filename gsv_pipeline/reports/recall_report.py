@@ -131,14 +131,25 @@ def _facts(layout: Layout, experiment: Experiment, benchmark: str, data: Benchma
 def _provenance(layout: Layout, experiment: Experiment, benchmark: str) -> Mapping[str, str]:
     now = provenance()
     checkpoint = read_manifest(layout.checkpoint(experiment.name))
+    dataset = BENCHMARKS[benchmark].dataset
+    data = (
+        {"": dataset}
+        if dataset == experiment.dataset or not experiment.training
+        else {
+            "": dataset,
+            " of training": experiment.dataset,
+        }
+    )
     steps = {
-        "Data version": read_manifest(layout.dataset(BENCHMARKS[benchmark].dataset)),
+        **{f"Data version{of}": read_manifest(layout.dataset(name)) for of, name in data.items()},
+        **{f"Catalog version{of}": read_manifest(layout.catalog(name)) for of, name in data.items()},
         "Benchmark version": read_manifest(layout.benchmark(benchmark)),
         "Checkpoint version": checkpoint,
         "Descriptors version": read_manifest(layout.embeddings(benchmark, experiment.name)),
     }
     return {
         **{name: _version(manifest) for name, manifest in steps.items()},
+        **{f"Snapshot{of}": _snapshot(layout, name) for of, name in data.items()},
         "Code version": f"gsv-pipeline {now['gsv_pipeline']}" + (f", commit {now['git']}" if now["git"] else ""),
         "Seed": str(experiment.seed),
         "Training time": _duration(checkpoint) if experiment.training else "not trained here",
@@ -151,6 +162,18 @@ def _version(manifest: Manifest | None) -> str:
     return (
         f"{manifest.data_version} (config {manifest.fingerprint}, made {manifest.created})" if manifest else "unknown"
     )
+
+
+def _snapshot(layout: Layout, dataset: str) -> str:
+    """The hash under which DVC keeps the data set, if what the catalog was made of is what it keeps."""
+    manifest, catalog = read_manifest(layout.dataset(dataset)), read_manifest(layout.catalog(dataset))
+    snapshot = manifest.metadata.get("dvc") if manifest else None
+    if manifest is None or snapshot is None:
+        return f"none; gsv-pipeline data snapshot {dataset} makes one"
+    files = (catalog.config.get("files") if catalog else None) or manifest.data_version
+    if files != snapshot.get("listing"):
+        return f"none of these files: they changed after md5 {snapshot['md5']}"
+    return f"md5 {snapshot['md5']}, {snapshot['nfiles']} files"
 
 
 def _duration(manifest: Manifest | None) -> str:
