@@ -179,14 +179,11 @@ class Experiment(_Frozen):
 def experiment_files(layout: Layout) -> dict[str, Path]:
     """Every experiment by name: those shipped and those under the data root, sorted.
 
-    Raises:
-        ConfigError: A user's file has the name of a shipped one.
+    An own one with the name of a shipped one stands in its place here, so that everything else stays usable;
+    `load_experiment` refuses it.
     """
-    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
-    own = {path.stem: path for path in sorted(layout.experiments().glob("*.yaml"))}
-    for name in own:
-        if name in shipped:
-            raise ConfigError(f"Experiment '{name}' in {own[name]} has the name of a shipped one. Rename the file.")
+    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    own = {path.stem: path for path in layout.experiments().glob("*.yaml")}
     return dict(sorted({**shipped, **own}.items()))
 
 
@@ -206,11 +203,14 @@ def load_experiment(layout: Layout, name: str, overrides: Sequence[str] = ()) ->
     """Read experiment `name`; `overrides` are `key=value`, with dots for what is nested (`training.epochs=3`).
 
     Raises:
-        ConfigError: Unknown experiment, unreadable YAML, unknown key or a value out of range.
+        ConfigError: Unknown experiment, one with the name of a shipped one, unreadable YAML, unknown key or a value
+            out of range.
     """
     files = experiment_files(layout)
     if name not in files:
         raise ConfigError(f"{unknown_name('experiment', name, files)} Own ones go to {layout.experiments()}/.")
+    if files[name].parent != SHIPPED and (SHIPPED / f"{name}.yaml").is_file():
+        raise ConfigError(f"Experiment '{name}' in {files[name]} has the name of a shipped one. Rename the file.")
     values = read_mapping(files[name])
     for override in overrides:
         _apply(values, override)

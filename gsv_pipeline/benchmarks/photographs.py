@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, positives_within
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.published import parse_name
+from gsv_pipeline.sources.utm_names import parse_utm_name
 
 PAIR_COLUMNS: Final = ("query", "database")
 
@@ -54,6 +55,8 @@ def positives_from_csv(path: Path, *, queries: Sequence[str], database: Sequence
             pairs = [(row["query"], row["database"]) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not readable as a CSV: {error}.") from error
+    if not pairs:
+        raise DataError(f"{path} has a header and no pair. Expected one correct pair a line.")
     rows = {
         "query": {name: row for row, name in enumerate(queries)},
         "database": {n: r for r, n in enumerate(database)},
@@ -75,10 +78,5 @@ def _latlon(path: Path) -> tuple[float, float] | None:
 
 
 def _utm(path: Path) -> tuple[float, float] | None:
-    fields = path.name.split("@")
-    if len(fields) < 3:
-        return None
-    try:
-        return float(fields[1]), float(fields[2])
-    except ValueError:
-        return None
+    name = parse_utm_name(path.name)
+    return (name.east, name.north) if name else None

@@ -71,6 +71,7 @@ def test_pairs_are_read_from_a_csv(tmp_path, start):
         ("", "column query, database is missing. Found: nothing"),
         ("query,database\nq1.jpg,a.jpg\nq9.jpg,a.jpg\n", "line 3: no query image is called 'q9.jpg'"),
         ("query,database\nq1.jpg,c.jpg\n", "line 2: no database image is called 'c.jpg'. Names are relative"),
+        ("query,database\n", "has a header and no pair"),
         ("query,database\nq1.jpg\n", "line 2: no database image is called None"),
     ],
 )

@@ -1,0 +1,10 @@
+"""Names of files and baselines that several parts write and read."""
+
+from typing import Final
+
+MODEL_FILE: Final = "model.safetensors"
+EXPERIMENT_FILE: Final = "experiment.yaml"
+HISTORY_FILE: Final = "history.json"
+METRICS_FILE: Final = "metrics.jsonl"
+UNTRAINED: Final = "untrained"
+UNTRAINED_SEED: Final = 0
