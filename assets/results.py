@@ -54,7 +54,15 @@ def materialized(result: StageResult, *, rows: str = "", page: str = "", **pictu
         facts["page"] = dg.MetadataValue.path(result.artifact / page)
     if rows in result.metadata:
         facts["dagster/row_count"] = int(result.metadata[rows])
-    return dg.MaterializeResult(metadata={**result.metadata, **facts}, data_version=dg.DataVersion(result.data_version))
+    told = {name: shown for name, value in result.metadata.items() if (shown := _in_a_line(value)) is not None}
+    return dg.MaterializeResult(metadata={**told, **facts}, data_version=dg.DataVersion(result.data_version))
+
+
+def _in_a_line(value: Any) -> Any:
+    """A list of names as one line; tables are left out, since the pictures of the asset show them."""
+    if not isinstance(value, list):
+        return value
+    return ", ".join(map(str, value)) if not any(isinstance(item, Mapping | list) for item in value) else None
 
 
 def check_results(

@@ -1,7 +1,7 @@
 """What zip and tar have in common: members with checked names, and how much an archive may unpack to."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -32,13 +32,13 @@ class Member:
     Args:
         name: Relative, with `/`, never outside the folder it is unpacked into.
         modified_ns: Nanoseconds since 1970, UTC.
-        pieces: Content; None for a folder.
+        pieces: Content, to be closed after use; None for a folder.
         done: Where a progress bar stands when this member is unpacked, out of the reader's `total`.
     """
 
     name: str
     modified_ns: int
-    pieces: Iterator[bytes] | None
+    pieces: Generator[bytes, None, None] | None
     done: int
 
 

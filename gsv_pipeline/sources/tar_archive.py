@@ -1,7 +1,7 @@
 """The members of a tar, packed or plain, in one pass: nothing is sought backwards, no list of members is kept."""
 
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
@@ -58,7 +58,7 @@ class TarReader:
         while self._stream.read(CHUNK_BYTES):  # the checksum of what the tar is packed in stands at its end
             pass
 
-    def _pieces(self, size: int) -> Iterator[bytes]:
+    def _pieces(self, size: int) -> Generator[bytes, None, None]:
         while size:
             piece = self._stream.read(min(CHUNK_BYTES, size))
             if not piece:

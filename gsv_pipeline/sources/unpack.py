@@ -161,9 +161,10 @@ class _Writer:
         self._make(path.rpartition("/")[0])
         file = self._create(path)
         try:
-            for piece in member.pieces:
-                self.bytes += len(piece)
-                _write_all(file, piece)
+            with closing(member.pieces):  # else a zip stays open when the disk is full
+                for piece in member.pieces:
+                    self.bytes += len(piece)
+                    _write_all(file, piece)
             os.utime(file, ns=(member.modified_ns, member.modified_ns))
         finally:
             os.close(file)

@@ -4,7 +4,7 @@ import calendar
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +66,7 @@ class ZipReader:
             pieces = None if info.filename.endswith("/") else self._pieces(info)
             yield Member(checked_name(info.filename), _modified_ns(info), pieces, done)
 
-    def _pieces(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    def _pieces(self, info: zipfile.ZipInfo) -> Generator[bytes, None, None]:
         left = info.file_size
         with self._zip.open(info) as content:
             while piece := content.read(CHUNK_BYTES):
