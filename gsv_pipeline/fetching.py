@@ -6,19 +6,21 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gsv_pipeline.catalog.report import LEVELS
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Manifest, read_manifest
+from gsv_pipeline.manifest import Manifest, as_json, read_manifest
 from gsv_pipeline.registry import check_arguments, default_arguments, resolve, unknown_name
 from gsv_pipeline.sources import DATASETS, SOURCES, Dataset
 from gsv_pipeline.sources.addresses import without_secrets
-from gsv_pipeline.sources.location import Location, read_location
-from gsv_pipeline.sources.own import NO_LICENCE, PROVIDED, check_name, dataset_row, dataset_rows, define_dataset
-from gsv_pipeline.sources.published import listing_version
+from gsv_pipeline.sources.location import Location, listing_of, read_location
+from gsv_pipeline.sources.own import NO_LICENCE, PROVIDED, check_name, dataset_row, define_dataset, is_defined
 from gsv_pipeline.tracking import Tracker
+
+DEMO: Final = "demo"
+_REDACTED: Final = "=..."  # how `without_secrets` ends the address of a query
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +31,28 @@ class Fetching:
         row: The data set; for a name that is in no table yet, what it will be.
         source: Row of SOURCES.
         arguments: Every argument of the source but those that stages provide.
-        is_own: Its definition below the data root is written, or brought up to date, when it is there.
+        definition: What the definition of an own data set is to say of source and arguments; None leaves it alone.
     """
 
     row: Dataset
     source: str
     arguments: Mapping[str, Any]
-    is_own: bool
+    definition: Mapping[str, Any] | None = None
 
     @property
     def config(self) -> dict[str, Any]:
         """What the manifest compares. It is read by others, so that no password or signature of a URL is in it."""
-        shown = {
-            name: without_secrets(value) if name == "url" and value else value for name, value in self.arguments.items()
-        }
+        shown = {name: _without_secrets(name, value) for name, value in self.arguments.items()}
         return {"source": self.source, "arguments": shown}
 
     def run(self, target: Path, *, downloads: Path, tracker: Tracker) -> dict[str, Any]:
-        """Call the source; what it has downloaded so far stays in `downloads` when it does not come to an end."""
+        """Call the source; what it has downloaded so far stays in `downloads` when it does not come to an end.
+
+        Raises:
+            ConfigError: The address was kept without its secrets, and they are not given again.
+        """
+        if str(self.arguments.get("url", "")).endswith(_REDACTED):
+            raise ConfigError(f"The secrets of {self.arguments['url']} are not kept. Give the address again: url=…")
         fetch = resolve(SOURCES[self.source].fetch)
         provided: dict[str, Any] = {"tracker": tracker}
         if "downloads" in inspect.signature(fetch).parameters:
@@ -57,8 +63,8 @@ class Fetching:
 
     def finish(self, layout: Layout, dataset: str) -> None:
         """Define an own data set, and clear away what was downloaded for it."""
-        if self.is_own:
-            define_dataset(layout, dataset, source=self.source, arguments=self.config["arguments"])
+        if self.definition is not None:
+            define_dataset(layout, dataset, source=self.source, arguments=self.definition)
         shutil.rmtree(layout.downloads(dataset), ignore_errors=True)
 
 
@@ -70,31 +76,46 @@ def plan_fetch(
     Raises:
         ConfigError: Unknown data set or source, or arguments that the source does not take.
     """
-    if source is not None and source not in SOURCES:
-        raise ConfigError(unknown_name("source", source, SOURCES))
-    if source is not None and dataset not in dataset_rows(layout):
-        check_name(layout, dataset)
-        row = Dataset(source, f"{dataset}, from source '{source}'.", NO_LICENCE, redistributable=False)
-    else:
-        row = dataset_row(layout, dataset)
-    is_own = dataset not in DATASETS
+    given = dict(arguments or {})
+    row = _row(layout, dataset, source)
     found = read_manifest(layout.dataset(dataset))
-    if source is None and not arguments and found is not None and found.config.get("source") in SOURCES:
-        return Fetching(row, found.config["source"], found.config["arguments"], is_own=False)
+    if source is None and not given and found is not None and found.config.get("source") in SOURCES:
+        return Fetching(row, found.config["source"], found.config["arguments"])
     chosen = source or row.source
     fetch = resolve(SOURCES[chosen].fetch)
-    own = _without_address(row.arguments if chosen == row.source else {}, arguments or {})
-    asked = {**default_arguments(fetch), **own, **(arguments or {})}
+    own = _without_address(row.arguments if chosen == row.source else {}, given)
+    asked = {**default_arguments(fetch), **own, **given}
     try:
         check_arguments("source", chosen, fetch, asked, provided=PROVIDED)
     except ConfigError as error:
         raise ConfigError(f"{error} {row.how_to_get}".strip()) from error
-    return Fetching(row, chosen, asked, is_own=is_own)
+    is_told = dataset not in DATASETS and (source is not None or bool(given))
+    return Fetching(row, chosen, asked, _definition({**own, **given}) if is_told else None)
+
+
+def _row(layout: Layout, dataset: str, source: str | None) -> Dataset:
+    if source is not None and source not in SOURCES:
+        raise ConfigError(unknown_name("source", source, SOURCES))
+    if dataset == DEMO and source not in (None, DEMO):
+        raise ConfigError(f"Data set '{DEMO}' is rendered. Give other images another name: gsv-pipeline fetch NAME …")
+    if source is None or dataset in DATASETS or is_defined(layout, dataset):
+        return dataset_row(layout, dataset)
+    check_name(layout, dataset)
+    return Dataset(source, f"{dataset}, from source '{source}'.", NO_LICENCE)
+
+
+def _definition(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments for the definition of an own data set; an address with secrets is left out of it."""
+    return {name: value for name, value in arguments.items() if _without_secrets(name, value) == value}
+
+
+def _without_secrets(name: str, value: Any) -> Any:
+    return without_secrets(str(value)) if name == "url" and value else value
 
 
 def _without_address(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """A data set's own arguments; a file that is given takes the place of the address it is published at."""
-    left_out = {"url", "sha256"} if {"url", "path"} & set(given) else set()
+    left_out = {"url", "path", "sha256"} if {"url", "path"} & set(given) else set()
     return {name: value for name, value in own.items() if name not in left_out}
 
 
@@ -105,14 +126,14 @@ def expected_cities(layout: Layout, dataset: str) -> tuple[str, ...]:
     return tuple(made) if isinstance(made, list) else dataset_row(layout, dataset).cities
 
 
-def has_changed_in_place(layout: Layout, dataset: str) -> bool:
-    """Whether a data set that is used where it lies is another one than when it was fetched."""
+def has_changed_in_place(layout: Layout, dataset: str, plan: Fetching) -> bool:
+    """Whether a data set that is used where it lies is another one, there, than when it was fetched."""
     artifact = layout.dataset(dataset)
     found = read_manifest(artifact)
-    if found is None:
-        return False
+    if found is None or found.config != as_json(plan.config):
+        return False  # it is fetched in any case
     location = read_location(artifact)
-    return not location.root.is_relative_to(artifact) and listing_version(location.root) != found.data_version
+    return not location.root.is_relative_to(artifact) and listing_of(location).version != found.data_version
 
 
 def look_at(location: Location, *, look: str, limit: float, found: Manifest | None) -> dict[str, Any]:
@@ -129,7 +150,7 @@ def look_at(location: Location, *, look: str, limit: float, found: Manifest | No
     from gsv_pipeline.catalog.build import names_version
 
     names = hashlib.sha256(names_version(location).encode()).hexdigest()[:16]
-    files = "" if look == "names" else listing_version(location.root)
+    files = "" if look == "names" else listing_of(location).version
     asked = {"look": look, "names": names, "files": files, "max_quarantined": limit}
     if found is None or look == "full":
         return asked

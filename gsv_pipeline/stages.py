@@ -18,8 +18,8 @@ from gsv_pipeline.fetching import expected_cities, has_changed_in_place, look_at
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, require, why_stale, write_json
 from gsv_pipeline.production import Output, StageResult, produce
-from gsv_pipeline.registry import resolve, unknown_name
-from gsv_pipeline.sources.location import read_location
+from gsv_pipeline.registry import resolve
+from gsv_pipeline.sources.location import listing_of, read_location
 from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.sources.published import canonical_city
 from gsv_pipeline.tracking import Tracker
@@ -36,15 +36,12 @@ def fetch_dataset(
 ) -> StageResult:
     """Get a data set. Without `source` and `arguments`, one that is there is kept, however it was fetched."""
     plan = plan_fetch(layout, dataset, source=source, arguments=arguments)
-    force = force or has_changed_in_place(layout, dataset)
+    force = force or has_changed_in_place(layout, dataset, plan)
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.sources.location import image_root
-        from gsv_pipeline.sources.published import read_listing
-
         tracker.message(f"{dataset}: {plan.row.description} Licence: {plan.row.licence}")
         facts = plan.run(target, downloads=layout.downloads(dataset), tracker=tracker)
-        listing = read_listing(image_root(target))
+        listing = listing_of(read_location(target))
         counts = {"files": listing.files, "bytes": listing.bytes}
         return Output({"licence": plan.row.licence, "source": plan.source, **counts, **facts}, version=listing.version)
 
@@ -72,10 +69,13 @@ def build_catalog(
     require(layout, recipes.dataset(layout, dataset))
     row = dataset_row(layout, dataset)
     location = read_location(layout.dataset(dataset))
-    limit = row.max_quarantined if max_quarantined is None else max_quarantined
     found = read_manifest(layout.catalog(dataset))
+    admitted = (
+        found.config.get("max_quarantined") if found else None
+    )  # what a person once said holds until they say more
+    limit = next(share for share in (max_quarantined, admitted, row.max_quarantined) if share is not None)
     recipe = recipes.catalog_of(layout, dataset, look_at(location, look=look, limit=limit, found=found))
-    is_usable = found is not None and found.versions == recipe.versions and not force
+    is_usable = found is not None and found.versions == recipe.versions
 
     def write(target: Path) -> Output:
         from gsv_pipeline.catalog.build import build_catalog as build
@@ -91,6 +91,7 @@ def build_catalog(
             previous=recipe.path if is_usable else None,
             level=look,
             limit=limit,
+            again=force,
             published=Published(expected_cities(layout, dataset), row.num_images, row.num_places),
             tracker=tracker,
         )
@@ -309,16 +310,19 @@ def check_experiment(layout: Layout, experiment: Experiment) -> None:
         ConfigError: The first thing that does not fit.
     """
     from gsv_pipeline.models.vpr_model import check_model
+    from gsv_pipeline.places.select import known_city
     from gsv_pipeline.training.fit import check_training
 
     dataset_row(layout, experiment.dataset)
     held_out = held_out_cities(experiment.dataset)
     catalog = read_manifest(layout.catalog(experiment.dataset))
     known = catalog.metadata.get("cities") if catalog else None
-    for name in experiment.places.cities or ():
-        city = canonical_city(name)
-        if isinstance(known, list) and city not in known:
-            raise ConfigError(f"experiment '{experiment.name}': {unknown_name('city', name, known)}")
+    places = experiment.places
+    if isinstance(known, list):
+        for name in (*(places.cities or ()), *(places.exclude_cities or ())):
+            known_city(name, known)
+    for name in places.cities or ():
+        city = known_city(name, known) if isinstance(known, list) else canonical_city(name)
         if city in held_out:
             raise ConfigError(
                 f"experiment '{experiment.name}' trains on {city}, and benchmark '{held_out[city]}' tests on it. "

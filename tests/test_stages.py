@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from gsv_pipeline import recipes, stages, views
 from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.errors import ConfigError, DataError, RunError, StaleInputError, TrainingError
+from gsv_pipeline.fetching import plan_fetch
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.sources.demo import TRAINING_CITIES
@@ -596,3 +598,79 @@ def test_a_report_quotes_the_snapshot_of_its_images_as_long_as_they_are_those(ch
     assert "md5 0123abcd.dir, 121 files" in page()
     note("another listing")
     assert "they changed after md5 0123abcd.dir" in page()
+
+
+def test_a_copy_that_moved_is_fetched_from_where_it_is_now(tiny_demo: Path, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    shutil.copytree(tiny_demo / "dataset" / "demo", tmp_path / "old")
+    first = stages.fetch_dataset(
+        layout, "mine", tracker=TRACKER, source="folder", arguments={"path": str(tmp_path / "old")}
+    )
+    (tmp_path / "old").rename(tmp_path / "new")
+    with pytest.raises(DataError, match="fetch the data set from where it is now"):
+        stages.build_catalog(layout, "mine", tracker=TRACKER)
+    again = stages.fetch_dataset(layout, "mine", tracker=TRACKER, arguments={"path": str(tmp_path / "new")})
+    assert again.data_version == first.data_version
+    assert dataset_rows(layout)["mine"].arguments["path"] == str(tmp_path / "new")
+    assert stages.build_catalog(layout, "mine", tracker=TRACKER).metadata["sound"]
+
+
+def test_a_definition_that_a_person_wrote_is_left_as_it_is(tiny_demo: Path, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    layout.datasets().mkdir(parents=True)
+    path = layout.datasets() / "mine.yaml"
+    shutil.copytree(tiny_demo / "dataset" / "demo", layout.datasets() / "copy")
+    path.write_text("# mine alone\nsource: folder\narguments: {path: copy}\n")
+    before = path.read_text()
+    stages.fetch_dataset(layout, "mine", tracker=TRACKER)
+    stages.fetch_dataset(layout, "mine", tracker=TRACKER, force=True)
+    assert path.read_text() == before
+
+
+def test_secrets_of_an_address_are_kept_nowhere_and_asked_for_again(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    arguments = {"url": "https://me:secret@host.invalid/x.zip?sig=abc"}
+    plan = plan_fetch(layout, "mine", source="archive", arguments=arguments)
+    assert plan.arguments["url"] == arguments["url"]
+    assert "secret" not in str(plan.config)
+    assert "abc" not in str(plan.config)
+    assert plan.definition == {}
+    later = replace(plan, arguments=plan.config["arguments"])
+    with pytest.raises(ConfigError, match="Give the address again: url="):
+        later.run(tmp_path, downloads=tmp_path, tracker=TRACKER)
+
+
+def test_the_rendered_data_set_is_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Data set 'demo' is rendered. Give other images another name"):
+        stages.fetch_dataset(
+            Layout(tmp_path), "demo", tracker=TRACKER, source="folder", arguments={"path": str(tmp_path)}
+        )
+
+
+def test_a_broken_definition_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    layout.datasets().mkdir(parents=True)
+    (layout.datasets() / "mine.yaml").write_text("sauce: folder\n")
+    with pytest.raises(ConfigError, match="Unknown setting 'sauce'. Did you mean 'source'"):
+        stages.fetch_dataset(layout, "mine", tracker=TRACKER, source="folder", arguments={"path": "/nowhere"})
+
+
+def test_what_was_admitted_to_quarantine_once_stays_admitted(tiny_layout: Layout) -> None:
+    sorted((tiny_layout.dataset("demo") / "Images").rglob("*.JPG"))[0].write_bytes(b"")
+    stages.build_catalog(tiny_layout, "demo", tracker=TRACKER, max_quarantined=0.0)
+    with pytest.raises(DataError, match="the limit is 0 %"):
+        stages.require_sound(tiny_layout, "demo")
+    stages.build_catalog(tiny_layout, "demo", tracker=TRACKER, max_quarantined=0.1)
+    assert stages.build_catalog(tiny_layout, "demo", tracker=TRACKER).cached
+    stages.require_sound(tiny_layout, "demo")
+
+
+def test_a_city_may_be_called_as_people_call_it(tiny_layout: Layout) -> None:
+    path = tiny_layout.catalog("demo") / "manifest.json"
+    values = json.loads(path.read_text())
+    for cities, named in ((["Paris"], "Paris"), (["PRS"], "Paris"), (["PRS"], "PRS")):
+        values["metadata"]["cities"] = cities
+        path.write_text(json.dumps(values))
+        stages.check_experiment(tiny_layout, tiny_experiment(tiny_layout, f"places.cities=[{named}]"))
+    with pytest.raises(ConfigError, match="Unknown city 'Rome'"):
+        stages.check_experiment(tiny_layout, tiny_experiment(tiny_layout, "places.exclude_cities=[Rome]"))

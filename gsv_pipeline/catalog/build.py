@@ -1,16 +1,18 @@
 """A data set on disk -> catalog, quarantine and validation report; city by city, unchanged ones from the last time."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gsv_pipeline.catalog import schema
-from gsv_pipeline.catalog.images import FACT_COLUMNS, facts_of, image_facts
+from gsv_pipeline.catalog.facts import UNSEEN, Facts, fact_columns, facts_of
+from gsv_pipeline.catalog.images import image_facts
 from gsv_pipeline.catalog.report import RULES, Findings, ValidationReport
 from gsv_pipeline.catalog.rows import ROW_COLUMNS, CityFiles, Reader, reader_of
 from gsv_pipeline.catalog.tables import read_table
@@ -49,6 +51,7 @@ def build_catalog(
     previous: Path | None = None,
     level: str = "quick",
     limit: float = 0.0,
+    again: bool = False,
     published: Published | None = None,
     tracker: Tracker,
 ) -> Built:
@@ -60,6 +63,7 @@ def build_catalog(
         previous: Folder of the catalog of the last time, if there is one.
         level: How closely images are looked at, a key of `report.LEVELS`.
         limit: Largest share in quarantine with which the data set is sound.
+        again: Read every row and look at every image again, although nothing seems to have changed.
         published: Cities and counts to compare with.
         tracker: Shows a bar over the images.
 
@@ -70,7 +74,7 @@ def build_catalog(
     list_cities, _ = reader.functions()
     cities = list_cities(location.root, **location.arguments)
     findings = Findings()
-    scans = _Scans(previous / SCAN if previous else None, target / SCAN)
+    scans = _Scans(previous / SCAN if previous else None, target / SCAN, again=again)
     parts = [
         _city_table(location, city, reader=reader, scans=scans, level=level, findings=findings, tracker=tracker)
         for city in cities
@@ -98,8 +102,8 @@ def names_version(location: Location) -> str:
 class _Scans:
     """Each city's rows and facts as they were found: those of the last time, and those for the next time."""
 
-    def __init__(self, old: Path | None, new: Path) -> None:
-        self._old, self._new = old, new
+    def __init__(self, old: Path | None, new: Path, *, again: bool) -> None:
+        self._old, self._new, self.again = old, new, again
         self._noted: dict[str, Any] = {}
         self._known = _read_notes(old)
         self.reused = 0
@@ -111,7 +115,7 @@ class _Scans:
         if note is None or self._old is None:
             return None, {}
         table = read_table(self._old / f"{city.name}.parquet")
-        is_same = note["signature"] == city.signature
+        is_same = note["signature"] == city.signature and not self.again
         self.reused += is_same
         return table, note if is_same else {}
 
@@ -155,10 +159,11 @@ def _city_table(
         findings.add(rule, examples, count=count)
     usable = np.flatnonzero((rows["problem"] == "").to_numpy(dtype=bool))
     facts = image_facts(
-        location.root,
+        str(location.root),
         rows["image_id"].iloc[usable].tolist(),
         before=facts_of(last) if last is not None else {},
         level=level,
+        again=scans.again,
         tracker=tracker,
         description=f"Looking at {city.name}",
     )
@@ -168,15 +173,12 @@ def _city_table(
     return _with_problems(table, reader).sort_values(["place", "image_id"], ignore_index=True)
 
 
-def _with_facts(rows: pd.DataFrame, usable: np.ndarray[Any, Any], facts: list[Any]) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for name in FACT_COLUMNS:
-        is_text = name in ("content", "whole", "image_problem", "image_detail")
-        values = np.full(len(rows), "", dtype=object) if is_text else np.zeros(len(rows), dtype=np.int64)
-        attribute = name.removeprefix("image_")
-        values[usable] = [getattr(fact, attribute) for fact in facts]
-        columns[name] = values
-    return rows.assign(**columns)
+def _with_facts(rows: pd.DataFrame, usable: npt.NDArray[np.int64], facts: Sequence[Facts]) -> pd.DataFrame:
+    """The rows with FACT_COLUMNS; nothing is known of the image of a row that was refused for itself."""
+    every = [UNSEEN] * len(rows)
+    for row, fact in zip(usable.tolist(), facts, strict=True):
+        every[row] = fact
+    return rows.assign(**fact_columns(every))
 
 
 def _with_problems(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
@@ -194,9 +196,9 @@ def _with_problems(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
 
 def _catalog(rows: pd.DataFrame) -> pd.DataFrame:
     bearing = normalise_bearing(rows["northdeg"].to_numpy(np.float64))
-    table = rows.assign(
-        place_id=rows["city"] + "/" + rows["place"], bearing=bearing, northdeg=rows["northdeg"].fillna(-1)
-    )
+    looked_at = {name: rows[f"image_{name}"] for name in ("width", "height", "bytes", "content")}
+    place_id = rows["city"] + "/" + rows["place"]
+    table = rows.assign(**looked_at, place_id=place_id, bearing=bearing, northdeg=rows["northdeg"].fillna(-1))
     types = {column.name: column.dtype for column in schema.COLUMNS}
     return table[list(types)].astype(types).reset_index(drop=True)
 

@@ -1,5 +1,7 @@
 """One city's CSV as columns: quickly when it is sound, row by row with reasons when it is not."""
 
+import csv
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,11 +60,11 @@ def read_city_csv(path: Path) -> tuple[CityTable, str]:
         DataError: It cannot be read as a table, has no row, or a column is missing.
     """
     encoding = _encoding_of(path)
+    lines, too_long = None, None
     try:
-        with np.errstate(invalid="ignore"):  # a number that no whole number can hold is refused just below
-            table = _read(path, encoding=encoding, typed=True)
-    except (ValueError, TypeError, OverflowError):  # something is not of its column's type: look at every value
-        table = _read_damaged(path, encoding=encoding)
+        table = _read(path, encoding=encoding)
+    except (ValueError, TypeError, OverflowError, pd.errors.ParserWarning):  # something is wrong: look at every value
+        table, lines, too_long = _read_damaged(path, encoding=encoding)
     missing = [name for name in _NEEDED if name not in table.columns]
     if missing:
         found = ", ".join(map(str, table.columns))[:200]
@@ -71,7 +73,11 @@ def read_city_csv(path: Path) -> tuple[CityTable, str]:
         )
     if table.empty:
         raise DataError(f"{path} has a header and no row. Expected one row per image.")
-    return _columns(table, name=path.name), "" if encoding == "utf-8-sig" else encoding
+    lines = list(range(2, len(table) + 2)) if lines is None else lines
+    columns = _columns(table, origin=[f"{path.name}:{line}" for line in lines])
+    if too_long is not None and too_long.any():
+        columns.problem[too_long], columns.detail[too_long] = "wrong_type", "more values than columns"
+    return columns, "" if encoding == "utf-8-sig" else encoding
 
 
 def _encoding_of(path: Path) -> str:
@@ -89,35 +95,46 @@ def _encoding_of(path: Path) -> str:
     return "utf-8-sig"
 
 
-def _read(path: Path, *, encoding: str, typed: bool, **options: Any) -> pd.DataFrame:
+def _read(path: Path, *, encoding: str) -> pd.DataFrame:
     types: Any = {
         **dict.fromkeys(_WHOLE, "int64"),
         **dict.fromkeys(_FRACTIONS, "float64"),
         "panoid": str,
         "city_id": str,
     }
-    table: pd.DataFrame = pd.read_csv(
-        path,
-        dtype=types if typed else str,
-        keep_default_na=False,  # 'NA' may be a panoid
-        na_values={name: [""] for name in _FRACTIONS} if typed else None,
-        **_EXACT,
-        index_col=False,
-        encoding=encoding,
-        **options,
-    )
+    # A number that no whole number can hold is refused, as are rows that are all too long: pandas would only warn.
+    with np.errstate(invalid="ignore"), warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+        table: pd.DataFrame = pd.read_csv(
+            path,
+            dtype=types,
+            keep_default_na=False,  # 'NA' may be a panoid
+            na_values={name: [""] for name in _FRACTIONS},
+            index_col=False,
+            encoding=encoding,
+            **_EXACT,
+        )
     return table
 
 
-def _read_damaged(path: Path, *, encoding: str) -> pd.DataFrame:
-    """As text. Lines with too many fields are left out here: their images then have no row, which is noted."""
+def _read_damaged(path: Path, *, encoding: str) -> tuple[pd.DataFrame, list[int], npt.NDArray[np.bool_]]:
+    """As text: the table, the line of each row, and which rows have more values than there are columns."""
     try:
-        return _read(path, encoding=encoding, typed=False, on_bad_lines="skip", encoding_errors="replace")
-    except (OSError, ValueError) as error:
+        with path.open(newline="", encoding=encoding, errors="replace") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (OSError, csv.Error) as error:
         raise DataError(f"{path} is not readable as a CSV: {error}. Expected columns: {', '.join(COLUMNS)}.") from error
+    if not header:
+        raise DataError(f"{path} is not readable as a CSV: it is empty. Expected columns: {', '.join(COLUMNS)}.")
+    width = len(header)
+    whole = [row[:width] + [""] * (width - len(row)) for _, row in rows]
+    table = pd.DataFrame(whole, columns=header, dtype=str)
+    too_long = np.array([len(row) > width for _, row in rows], dtype=bool)
+    return table.loc[:, ~table.columns.duplicated()], [line for line, _ in rows], too_long
 
 
-def _columns(table: pd.DataFrame, *, name: str) -> CityTable:
+def _columns(table: pd.DataFrame, *, origin: list[str]) -> CityTable:
     problem = np.full(len(table), "", dtype=object)
     detail = np.full(len(table), "", dtype=object)
     numbers = {
@@ -140,7 +157,7 @@ def _columns(table: pd.DataFrame, *, name: str) -> CityTable:
         lat=numbers["lat"],
         lon=numbers["lon"],
         panoid=panoid.tolist(),
-        origin=[f"{name}:{line}" for line in range(2, len(table) + 2)],
+        origin=origin,
         problem=problem,
         detail=detail,
     )

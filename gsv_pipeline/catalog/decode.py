@@ -47,6 +47,19 @@ def full_look(path: Path | str) -> Look:
     return Look(width, height, len(data), content, whole)
 
 
+def read_whole(path: Path | str) -> Look:
+    """Read all bytes for their hash, and decode nothing."""
+    try:
+        file, _ = open_regular(path)
+        with os.fdopen(file, "rb") as stream:
+            data = stream.read()
+    except UnsoundError as found:
+        return Look(problem=found.rule, detail=found.detail)
+    except OSError as error:
+        return unreadable(error)
+    return Look(bytes=len(data), whole=whole_hash(data))
+
+
 def whole_hash(data: bytes) -> str:
     """`Look.whole`."""
     return hashlib.blake2b(data, digest_size=_WHOLE_BYTES).hexdigest()

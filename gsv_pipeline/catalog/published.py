@@ -42,7 +42,7 @@ def list_cities(root: Path) -> list[CityFiles]:
         DataError: Two CSVs of one city.
     """
     csvs: dict[str, Path] = {}
-    for path in sorted((root / DATAFRAMES).glob("*.csv")):
+    for path in sorted((root / DATAFRAMES).glob("[!.]*.csv")):
         other = csvs.setdefault(canonical_city(path.stem), path)
         if other != path:
             raise DataError(f"{other} and {path} tell of one city, {canonical_city(path.stem)}. Remove one of them.")
@@ -96,7 +96,10 @@ def read_city(root: Path, city: CityFiles, findings: Findings) -> pd.DataFrame:
 
 
 def _signature(csv: Path | None, folders: Sequence[Path]) -> str:
-    digest = hashlib.sha256(csv.read_bytes() if csv else b"")
+    try:
+        digest = hashlib.sha256(csv.read_bytes() if csv else b"")
+    except OSError as error:
+        raise DataError(f"{csv} cannot be read: {error.strerror}. Expected a table of a city's images.") from error
     for folder in folders:
         digest.update(f"\0{folder.name}\0{folder.stat().st_mtime_ns}\0{_count(folder)}".encode())
     return digest.hexdigest()[:16]
@@ -104,12 +107,13 @@ def _signature(csv: Path | None, folders: Sequence[Path]) -> str:
 
 def _count(folder: Path) -> int:
     with os.scandir(folder) as entries:
-        return sum(1 for _ in entries)
+        return sum(1 for entry in entries if not entry.name.startswith("."))
 
 
 def _city_in_names(folder: Path) -> str:
     """The city that most of the first images name, or nothing."""
-    names = (parse_name(Path(name).stem) for name in sorted(path.name for path in folder.iterdir())[:_PEEKED])
+    found = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    names = (parse_name(Path(name).stem) for name in found[:_PEEKED])
     counts = Counter(name.city for name in names if name is not None)
     return canonical_city(counts.most_common(1)[0][0]) if counts else ""
 
@@ -121,10 +125,12 @@ def _list_files(root: Path, city: CityFiles) -> _Files:
     for folder in city.folders:
         prefix = folder.relative_to(root).as_posix()
         for entry in sorted(os.listdir(folder)):  # noqa: PTH208 - half a million names, no paths
+            if entry.startswith("."):  # what systems put beside photographs, '._London_0000013_….JPG' for one
+                continue
             path = f"{prefix}/{entry}"
             stem, suffix = os.path.splitext(entry)  # noqa: PTH122 - half a million times
             if suffix.lower() not in SUFFIXES:
-                strange += [path] if not entry.startswith(".") else []
+                strange.append(path)
                 continue
             name = parse_name(stem)
             if name is None:

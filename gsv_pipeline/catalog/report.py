@@ -114,7 +114,7 @@ class Findings:
                 rule.severity,
                 rule.meaning,
                 self._counts[name],
-                self._counts[name] / max(looked_at.get(rule.unit, 1), 1),
+                min(self._counts[name] / max(looked_at.get(rule.unit, 1), 1), 1.0),  # pairs may outnumber places
                 tuple(self._examples[name]),
             )
             for name, rule in RULES.items()

@@ -113,8 +113,9 @@ def taken_in_season(seasons: tuple[str, ...]) -> Condition:
     southern = [(month + 5) % 12 + 1 for month in northern]
 
     def keep(rows: Rows) -> Mask:
-        month = rows.column("month")
-        return np.where(rows.column("lat") >= 0, np.isin(month, northern), np.isin(month, southern))
+        month, lat = rows.column("month"), rows.column("lat")
+        # An image without coordinates lies in neither hemisphere.
+        return ((lat >= 0) & np.isin(month, northern)) | ((lat < 0) & np.isin(month, southern))
 
     return Condition("season", listing(list(seasons)), keep, _months_there)
 

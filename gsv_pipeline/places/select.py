@@ -1,6 +1,6 @@
 """Catalog -> the places of an experiment. Labels come from sorted keys: the order of cities does not matter."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Unpack
 
@@ -91,7 +91,7 @@ def _city_conditions(
     available = sorted(catalog["city"].unique())
     steps = []
     if cities is not None:
-        wanted = {_known_city(city, available) for city in cities}
+        wanted = {known_city(city, available) for city in cities}
         if tested := sorted(wanted & set(held_out)):
             raise ConfigError(
                 f"City '{tested[0]}' is tested on, so it cannot be trained on. Take it out of places.cities."
@@ -100,7 +100,7 @@ def _city_conditions(
     elif kept_away := set(held_out) & set(available):
         steps.append(_in_cities("cities", "cities that are not tested on", set(available) - kept_away, available))
     if exclude_cities:
-        left_out = {_known_city(city, available) for city in exclude_cities}
+        left_out = {known_city(city, available) for city in exclude_cities}
         name = f"without {_city_names(left_out)}"
         steps.append(_in_cities("exclude_cities", name, set(available) - left_out, available))
     return steps
@@ -111,8 +111,12 @@ def _in_cities(setting: str, name: str, wanted: set[str], available: list[str]) 
     return Condition(setting, name, lambda rows: rows.is_in("city", wanted), lambda _: there)
 
 
-def _known_city(city: str, available: list[str]) -> str:
-    """The city as the catalog calls it: own photographs may use a name that the release writes as a code."""
+def known_city(city: str, available: Sequence[str]) -> str:
+    """The city as the catalog calls it: own photographs may use a name that the release writes as a code.
+
+    Raises:
+        ConfigError: The catalog does not have it.
+    """
     found = city if city in available else canonical_city(city)
     if found not in available:
         raise ConfigError(unknown_name("city", city, available))

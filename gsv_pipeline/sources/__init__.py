@@ -50,7 +50,7 @@ class Dataset:
     cities: tuple[str, ...] = ()
     num_images: int = 0
     num_places: int = 0
-    redistributable: bool = True
+    redistributable: bool = False  # only who knows the terms may say that it is
     max_quarantined: float = 0.01
 
 
@@ -83,6 +83,7 @@ DATASETS: Final[Mapping[str, Dataset]] = {
         source="demo",
         description="Rendered cities in the layout of GSV-Cities: three to train on, one to validate, one to test.",
         licence="MIT, as this project",
+        redistributable=True,
         cities=(*TRAINING_CITIES, VALIDATION_CITY, TEST_CITY),
     ),
     "gsv_cities": Dataset(
@@ -94,7 +95,6 @@ DATASETS: Final[Mapping[str, Dataset]] = {
         cities=GSV_CITIES,
         num_images=530_000,
         num_places=62_000,
-        redistributable=False,
     ),
     "gsv_cities_light": Dataset(
         source="archive",
@@ -102,6 +102,5 @@ DATASETS: Final[Mapping[str, Dataset]] = {
         licence=PUBLISHED_LICENCE,
         arguments={"url": LIGHT_URL},
         how_to_get=_IN_PLACE_HINT.format(name="gsv_cities_light"),
-        redistributable=False,
     ),
 }

@@ -7,7 +7,7 @@ from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.sources.addresses import without_secrets
 from gsv_pipeline.sources.checksum import check_sha256, hash_file, wrong_hash
 from gsv_pipeline.sources.download import discard, download
-from gsv_pipeline.sources.location import find_root, write_location
+from gsv_pipeline.sources.location import LOCATION_FILE, find_root, write_location
 from gsv_pipeline.sources.members import BadArchiveError
 from gsv_pipeline.sources.unpack import unpack
 from gsv_pipeline.tracking import Tracker
@@ -82,6 +82,6 @@ def _unpack(archive: Path, target: Path, *, tracker: Tracker) -> dict[str, int]:
         root = find_root(target, called="The archive")
     except DataError as error:
         raise BadArchiveError(str(error)) from error
-    if root != target:
+    if root != target or (target / LOCATION_FILE).exists():  # a note that came in the archive is none of ours
         write_location(target, root)
     return {"files": unpacked.files, "unpacked_bytes": unpacked.bytes}

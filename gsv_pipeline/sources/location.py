@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gsv_pipeline.errors import DataError
-from gsv_pipeline.sources.published import DATAFRAMES, IMAGES
+from gsv_pipeline.sources.published import DATAFRAMES, IMAGES, Listing, read_listing
 
 PUBLISHED: Final = "published"
 """`Images/<City>/<name>.jpg` and `Dataframes/<City>.csv`, as GSV-Cities is published."""
@@ -15,7 +15,7 @@ PUBLISHED: Final = "published"
 PHOTOGRAPHS: Final = "photographs"
 """Anyone's photographs: places from a CSV, or from coordinates in the file names."""
 
-_LOCATION: Final = "location.json"
+LOCATION_FILE: Final = "location.json"
 _DEEPEST: Final = 2
 _SHOWN: Final = 8
 
@@ -45,7 +45,7 @@ def write_location(
         "layout": layout,
         "arguments": dict(arguments or {}),
     }
-    (artifact / _LOCATION).write_text(json.dumps(note) + "\n", encoding="utf-8")
+    (artifact / LOCATION_FILE).write_text(json.dumps(note) + "\n", encoding="utf-8")
 
 
 def read_location(artifact: Path) -> Location:
@@ -54,16 +54,29 @@ def read_location(artifact: Path) -> Location:
     Raises:
         DataError: The folder is gone.
     """
-    note = artifact / _LOCATION
+    note = artifact / LOCATION_FILE
     if not note.is_file():
         return Location(artifact)
     values = json.loads(note.read_text(encoding="utf-8"))
     root = artifact / values["root"]  # an absolute root stays what it is
+    if not Path(values["root"]).is_absolute() and not root.resolve().is_relative_to(artifact.resolve()):
+        raise DataError(
+            f"{note} leads out of its folder: {values['root']}. Remove {artifact} and fetch the data set again."
+        )
     if not root.is_dir():
         raise DataError(
             f"The data set's folder {root} is gone. Put it back, or fetch the data set from where it is now."
         )
     return Location(root, values.get("layout", PUBLISHED), values.get("arguments", {}))
+
+
+def listing_of(location: Location) -> Listing:
+    """The files of a data set, in whatever layout.
+
+    Raises:
+        DataError: The folder is gone, or cannot be read.
+    """
+    return read_listing(location.root, is_published=location.layout == PUBLISHED)
 
 
 def image_root(artifact: Path) -> Path:

@@ -83,6 +83,11 @@ def dataset_row(layout: Layout, name: str) -> Dataset:
     )
 
 
+def is_defined(layout: Layout, name: str) -> bool:
+    """Whether a user has defined `name`, in a file that can be used or not."""
+    return name in _files(layout)
+
+
 def check_name(layout: Layout, name: str) -> None:
     """Refuse a name that no own data set can have.
 

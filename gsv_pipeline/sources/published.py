@@ -71,43 +71,65 @@ def listing_version(root: Path) -> str:
     """The version of `read_listing`.
 
     Raises:
-        DataError: The folder is gone.
+        DataError: The folder is gone, or cannot be read.
     """
     return read_listing(root).version
 
 
-def read_listing(root: Path) -> Listing:
+def read_listing(root: Path, *, is_published: bool | None = None) -> Listing:
     """List the files of a data set.
 
-    The version tells that an image was added, removed or changed in place without reading half a million files. Below
-    a folder in another layout than the published one, every file counts.
+    The version tells that an image was added, removed or changed in place without reading half a million files.
+
+    Args:
+        root: Folder of the data set.
+        is_published: Whether it is in the published layout, in which only tables and the folders of cities count; None
+            where there is an `Images/` in it. In another layout every file counts, but hidden ones.
 
     Raises:
-        DataError: The folder is gone.
+        DataError: The folder is gone, or cannot be read.
     """
     if not root.is_dir():
         raise DataError(f"{root} is gone. Put it back, or fetch the data set again with --force.")
+    try:
+        return _listed(root, is_published=(root / IMAGES).is_dir() if is_published is None else is_published)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or root} cannot be read: {error.strerror}. Mend it, or take it away."
+        ) from error
+
+
+def _listed(root: Path, *, is_published: bool) -> Listing:
     folders = [root]
-    if (root / IMAGES).is_dir() and (root / DATAFRAMES).is_dir():
-        folders = [root / DATAFRAMES, *sorted(path for path in (root / IMAGES).iterdir() if path.is_dir())]
+    if is_published:
+        cities = (root / IMAGES).iterdir() if (root / IMAGES).is_dir() else ()
+        shown = sorted(path for path in cities if path.is_dir() and path.name[0] != ".")
+        folders = [root / DATAFRAMES, *shown]
     digest = hashlib.sha256()
     files = size = 0
     for folder in folders:
-        for current, lines, count, total in _folders(folder):
+        for current, lines, count, total in _folders(folder, above=frozenset()):
             digest.update(f"{current.relative_to(root).as_posix()}\0{lines}".encode("utf-8", "surrogateescape"))
             files, size = files + count, size + total
     return Listing(digest.hexdigest()[:16], files, size)
 
 
-def _folders(folder: Path) -> Iterator[tuple[Path, str, int, int]]:
-    """Each folder from `folder` downwards with what its files are, how many, and how large; hidden ones left out."""
+def _folders(folder: Path, *, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, str, int, int]]:
+    """Each folder from `folder` downwards with what its files are, how many, and how large.
+
+    Hidden ones are left out, and links that lead back to one of the folders `above`.
+    """
     if not folder.is_dir():
         return
-    with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry) for entry in entries if not entry.name.startswith("."))
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
     lines, size, folders = [], 0, []
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry) for entry in entries if entry.name[0] != ".")
     for name, entry in found:
-        if entry.is_dir():
+        if _is_folder(entry):
             folders.append(Path(entry.path))
             continue
         status = _status(entry)
@@ -117,7 +139,7 @@ def _folders(folder: Path) -> Iterator[tuple[Path, str, int, int]]:
         size += status.st_size
     yield folder, "".join(lines), len(lines), size
     for inner in folders:
-        yield from _folders(inner)
+        yield from _folders(inner, above=above | {here})
 
 
 def _hash(path: str) -> str:
@@ -125,8 +147,15 @@ def _hash(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
 def _status(entry: "os.DirEntry[str]") -> os.stat_result:
     try:
         return entry.stat()
-    except FileNotFoundError:  # a link that leads nowhere; the catalog says so
+    except OSError:  # a link that leads nowhere, or in a circle; the catalog says so
         return entry.stat(follow_symlinks=False)

@@ -198,6 +198,34 @@ def test_files_that_cannot_be_told_apart_or_named_are_in_quarantine_too(root, ph
     assert count(built, "strange_name") == 2
 
 
+def test_what_systems_put_beside_files_takes_nothing_from_them(root, photos, build):
+    expected = build(fresh=True).table
+    for photo in photos:
+        photo.with_name(f"._{photo.name}").write_bytes(b"Mac OS X")
+    (root / "Dataframes" / f"._{CITY}.csv").write_bytes(b"Mac OS X")
+    built = build(fresh=True)
+    assert len(built.quarantine) == 0
+    assert built.report.looked_at["city"] == 1
+    pd.testing.assert_frame_equal(built.table, expected)
+
+
+def test_a_row_with_a_value_too_many_is_in_quarantine_although_its_image_is_gone(root, photos, build):
+    photos[2].unlink()
+    path = root / "Dataframes" / f"{CITY}.csv"
+    lines = path.read_text().splitlines()
+    lines[3] += ",extra"
+    path.write_text("\n".join(lines) + "\n")
+    built = build()
+    assert len(built.table) == 11
+    assert built.quarantine[["origin", "reason"]].to_numpy().tolist() == [[f"{CITY}.csv:4", "wrong_type"]]
+
+
+def test_a_folder_that_is_called_like_a_table_is_a_sentence(root, photos):
+    (root / "Dataframes" / "Rome.csv").mkdir()
+    with pytest.raises(DataError, match=r"Rome\.csv cannot be read: Is a directory"):
+        names_version(Location(root))
+
+
 def test_nothing_is_lost_between_table_and_quarantine(root, photos, shots, build):
     photos[0].unlink()
     photos[1].write_bytes(b"")

@@ -104,7 +104,7 @@ def test_a_csv_of_another_encoding_is_read_and_the_encoding_named(path, encoding
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is not readable as a CSV: No columns"),
+        (b"", "is not readable as a CSV: it is empty"),
         (b"\xff\xfe\x00\x01", "is not readable as a CSV|is missing"),
         (b"<html><body>quota</body></html>\n", "is missing"),
         (b'place_id,year\n"1,2\n', "is not readable as a CSV|is missing"),
@@ -135,4 +135,23 @@ def test_lines_with_too_many_fields_do_not_take_the_others_with_them(path):
     lines[4] += ",one,two"
     path.write_text("\n".join(lines) + "\n")
     table, _ = read_city_csv(path)
-    assert len(table.place) == 11
+    assert len(table.place) == 12
+    assert np.flatnonzero(table.problem).tolist() == [3]
+    assert (table.origin[3], table.detail[3]) == (f"{CITY}.csv:5", "more values than columns")
+
+
+def test_rows_that_are_all_too_long_are_all_named(path):
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(f"{row},extra" for row in rows)]) + "\n")
+    table, _ = read_city_csv(path)
+    assert set(table.detail) == {"more values than columns"}
+
+
+def test_lines_keep_their_numbers_beside_empty_and_broken_ones(path):
+    lines = path.read_text().splitlines()
+    lines[3] = ""
+    lines[5] = lines[5].replace(",2011,", ",?,").replace(",2010,", ",?,")
+    path.write_text("\n".join(lines) + "\n")
+    table, _ = read_city_csv(path)
+    assert table.origin[2] == f"{CITY}.csv:5"
+    assert [table.origin[row] for row in np.flatnonzero(table.problem)] == [f"{CITY}.csv:6"]

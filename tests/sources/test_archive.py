@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import random
 import signal
 import subprocess
@@ -296,3 +297,20 @@ def test_the_light_release_is_a_preset_of_this_source():
     source = resolve(SOURCES[row.source].fetch)
     assert source is fetch
     check_arguments("source", row.source, source, row.arguments, provided=("target", "tracker", "downloads"))
+
+
+def test_a_note_in_the_archive_does_not_say_where_its_images_lie(room, tmp_path):
+    elsewhere = tmp_path / "private"
+    elsewhere.mkdir()
+    note = json.dumps({"root": str(elsewhere), "layout": "photographs"}).encode()
+    (tmp_path / "set.zip").write_bytes(zipped({"location.json": note, "Images/Rome/a.jpg": b"1"}))
+    room.fetch(path=str(tmp_path / "set.zip"))
+    assert image_root(room.target).resolve() == room.target.resolve()
+
+
+def test_a_note_that_leads_out_of_its_folder_is_refused(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "location.json").write_text(json.dumps({"root": "../private"}))
+    (tmp_path / "private").mkdir()
+    with pytest.raises(DataError, match="leads out of its folder"):
+        image_root(tmp_path / "set")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.location import image_root, write_location
-from gsv_pipeline.sources.published import ImageName, listing_version, parse_name
+from gsv_pipeline.sources.published import ImageName, listing_version, parse_name, read_listing
 from tests.published import image_name, save_photo, shots_of, write_city
 
 NUMBER = st.integers(0, 9_999_999)
@@ -101,3 +101,20 @@ def test_a_link_that_leads_nowhere_has_a_version_too(root):
 def test_a_folder_that_is_gone_says_so(tmp_path):
     with pytest.raises(DataError, match=r"moved is gone. Put it back, or fetch the data set again"):
         listing_version(tmp_path / "moved")
+
+
+def test_links_in_a_circle_end(root):
+    before = listing_version(root)
+    (root / "Images" / "Rome" / "up").symlink_to(root / "Images", target_is_directory=True)
+    (root / "Images" / "Rome" / "self.JPG").symlink_to("self.JPG")
+    assert listing_version(root) != before
+
+
+def test_a_subfolder_called_images_does_not_hide_the_rest_of_another_layout(tmp_path):
+    for name in ("Images/a.jpg", "walk/b.jpg"):
+        save_photo(tmp_path / name, 1)
+    before = read_listing(tmp_path, is_published=False)
+    save_photo(tmp_path / "walk" / "c.jpg", 2)
+    after = read_listing(tmp_path, is_published=False)
+    assert (before.files, after.files) == (2, 3)
+    assert before.version != after.version
