@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gsv_pipeline.catalog import schema
-from gsv_pipeline.catalog.facts import UNSEEN, Facts, fact_columns, facts_of
+from gsv_pipeline.catalog.facts import FACT_COLUMNS, UNSEEN, Facts, fact_columns, facts_of
 from gsv_pipeline.catalog.images import image_facts
 from gsv_pipeline.catalog.report import RULES, Findings, ValidationReport
 from gsv_pipeline.catalog.rows import ROW_COLUMNS, CityFiles, Reader, reader_of
@@ -114,7 +114,10 @@ class _Scans:
         note = self._known.get(city.name)
         if note is None or self._old is None:
             return None, {}
-        table = read_table(self._old / f"{city.name}.parquet")
+        try:
+            table = read_table(self._old / f"{city.name}.parquet", [*ROW_COLUMNS, *FACT_COLUMNS])
+        except DataError:  # of another version, or damaged: the city is read again
+            return None, {}
         is_same = note["signature"] == city.signature and not self.again
         self.reused += is_same
         return table, note if is_same else {}

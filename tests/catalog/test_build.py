@@ -452,7 +452,11 @@ def test_a_look_at_names_opens_nothing_and_keeps_what_is_known(photos, build, mo
 
 def test_a_damaged_scan_of_the_last_time_costs_time_and_nothing_else(tmp_path, photos, build):
     first = build()
-    (tmp_path / "build_0" / SCAN / "cities.json").write_text("{ half")
+    (tmp_path / "build_0" / SCAN / f"{CITY}.parquet").write_bytes(b"PAR1 half")
+    second = build()
+    assert second.reused == 0
+    pd.testing.assert_frame_equal(first.table, second.table)
+    (tmp_path / "build_1" / SCAN / "cities.json").write_text("{ half")
     second = build()
     assert second.reused == 0
     pd.testing.assert_frame_equal(first.table, second.table)
