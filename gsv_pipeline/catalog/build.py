@@ -178,6 +178,8 @@ def _city_table(
 
 def _with_facts(rows: pd.DataFrame, usable: npt.NDArray[np.int64], facts: Sequence[Facts]) -> pd.DataFrame:
     """The rows with FACT_COLUMNS; nothing is known of the image of a row that was refused for itself."""
+    if all(fact is UNSEEN for fact in facts):  # nothing was opened: constant columns cost nothing
+        return rows.assign(**{column: values[0] for column, values in fact_columns([UNSEEN]).items()})
     every = [UNSEEN] * len(rows)
     for row, fact in zip(usable.tolist(), facts, strict=True):
         every[row] = fact

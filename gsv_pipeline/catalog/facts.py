@@ -56,7 +56,8 @@ FACT_COLUMNS: Final = tuple(f"image_{name}" for name in Facts.__dataclass_fields
 
 def facts_of(table: pd.DataFrame) -> dict[str, Facts]:
     """What a table with FACT_COLUMNS knows, by image id; rows that were refused for themselves know nothing."""
-    rows = table[table["problem"] == ""]
+    is_known = (table["image_time"] != 0) | (table["image_first"] != "")
+    rows = table[(table["problem"] == "") & is_known]
     columns = [rows[column].tolist() for column in FACT_COLUMNS]
     return dict(zip(rows["image_id"].tolist(), map(Facts, *columns), strict=True))
 
@@ -64,7 +65,7 @@ def facts_of(table: pd.DataFrame) -> dict[str, Facts]:
 def fact_columns(facts: Iterable[Facts]) -> dict[str, list[Any]]:
     """Facts as FACT_COLUMNS."""
     kept = list(facts)
-    return {column: [getattr(fact, column.removeprefix("image_")) for fact in kept] for column in FACT_COLUMNS}
+    return {f"image_{name}": [getattr(fact, name) for fact in kept] for name in Facts.__dataclass_fields__}
 
 
 def needs_all_bytes(look: Look, before: Facts) -> bool:
