@@ -119,6 +119,7 @@ class Training(_Frozen):
     augmentation: Part = Part(name="randaugment")
     epochs: int = Field(default=30, ge=1)
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+    plain: bool = Field(default=False, description="The slow way: losses and augmentation as their libraries do them.")
     validation: tuple[str, ...] = Field(
         default=(), description="Benchmarks; the first one's R@1 chooses the checkpoint."
     )

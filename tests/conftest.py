@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 # One thread a process: the suite runs in several, and torch's threads would spin against each other.
@@ -21,6 +22,20 @@ def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     monkeypatch.delenv("GSV_DATA_ROOT", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches the network: a connection that leaves this machine is an error."""
+    connect = socket.socket.connect
+
+    def checked(self: socket.socket, address: object) -> None:
+        is_internet = self.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple)
+        if is_internet and not (str(address[0]).startswith("127.") or address[0] in ("localhost", "::1")):  # type: ignore[index]
+            raise AssertionError(f"a test connects to {address}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", checked)
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from gsv_pipeline.places.sampling import PlaceSampler
 from gsv_pipeline.tracking import Tracker
 from gsv_pipeline.training.augmentation import AUGMENTATIONS
 from gsv_pipeline.training.loop import LoopSettings, Trainer, Validate
-from gsv_pipeline.training.losses import LOSSES
-from gsv_pipeline.training.miners import MINERS
+from gsv_pipeline.training.losses import build_objective
+from gsv_pipeline.training.losses.pair_loss import Objective
 from gsv_pipeline.training.optimizers import FILLED_IN, OPTIMIZERS, SCHEDULES, build_optimizer
 from gsv_pipeline.training.state import Progressed
 
@@ -27,8 +27,7 @@ def check_training(training: Training) -> None:
     Raises:
         ConfigError: Unknown name, unexpected argument, or fp16 without a GPU.
     """
-    LOSSES.build(training.loss.name, **training.loss.arguments)
-    MINERS.build(training.miner.name, **training.miner.arguments)
+    _objective(training)
     OPTIMIZERS.check(training.optimizer.name, training.optimizer.arguments, provided=FILLED_IN)
     build_optimizer(
         training.optimizer.name,
@@ -110,10 +109,19 @@ def fit(
         return trainer.run()
 
 
+def _objective(training: Training) -> Objective:
+    return build_objective(
+        training.loss.name,
+        training.loss.arguments,
+        miner=training.miner.name,
+        miner_arguments=training.miner.arguments,
+        plain=training.plain,
+    )
+
+
 def _settings(training: Training, seed: int) -> LoopSettings:
     return LoopSettings(
-        loss=LOSSES.build(training.loss.name, **training.loss.arguments),
-        miner=MINERS.build(training.miner.name, **training.miner.arguments),
+        objective=_objective(training),
         schedule=SCHEDULES.build(training.schedule.name, **training.schedule.arguments),
         augmentation=AUGMENTATIONS.build(training.augmentation.name, **training.augmentation.arguments),
         learning_rate=training.learning_rate,

@@ -18,8 +18,7 @@ from gsv_pipeline.models.normalise import normalise, to_channels_first
 from gsv_pipeline.places.sampling import PlaceBatch, PlaceSampler
 from gsv_pipeline.tracking import Progress, Tracker
 from gsv_pipeline.training.augmentation import Augmentation
-from gsv_pipeline.training.losses.pair_loss import PairLoss
-from gsv_pipeline.training.miners import Miner, batch_accuracy
+from gsv_pipeline.training.losses.pair_loss import Objective
 from gsv_pipeline.training.optimizers import Schedule
 from gsv_pipeline.training.state import Progressed, load_state, save_state
 
@@ -33,8 +32,7 @@ class LoopSettings:
     """How to train, without what to train on.
 
     Args:
-        loss: Takes descriptors, labels and what the miner returned.
-        miner: Chooses the pairs of a batch.
+        objective: Takes descriptors and labels, returns the loss and the share of images without a hard positive.
         schedule: Factor on the learning rate by step.
         augmentation: Of uint8 batches.
         learning_rate: Base rate.
@@ -44,8 +42,7 @@ class LoopSettings:
         seed: Of the augmentation.
     """
 
-    loss: PairLoss
-    miner: Miner
+    objective: Objective
     schedule: Schedule
     augmentation: Augmentation
     learning_rate: float
@@ -142,8 +139,7 @@ class Trainer:
         pixels = self._pixels(batch, images, seed=_step_seed(self.settings.seed, step))
         labels = torch.from_numpy(batch.labels).to(pixels.device)
         descriptors = self.model(pixels)  # [P*K, D]
-        pairs = self.settings.miner(descriptors, labels)
-        loss: Tensor = self.settings.loss(descriptors, labels, pairs)
+        loss, accuracy = self.settings.objective(descriptors, labels)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
@@ -154,8 +150,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self.optimizer.step()
-        accuracy = float(batch_accuracy(pairs, len(labels)))
-        return {"loss": value, "batch_accuracy": accuracy, "learning_rate": rate}
+        return {"loss": value, "batch_accuracy": float(accuracy), "learning_rate": rate}
 
     def _pixels(self, batch: PlaceBatch, images: npt.NDArray[np.uint8], *, seed: int) -> Tensor:
         pixels = to_channels_first(torch.from_numpy(images).to(self.fabric.device))

@@ -108,8 +108,7 @@ def batch_accuracy(pairs: Pairs | None, num_images: int) -> Tensor:
         return torch.zeros(())
     anchors = pairs[0]
     used = torch.zeros(num_images, device=anchors.device)
-    used[anchors] = 1.0
-    return 1.0 - used.mean()
+    return 1.0 - used.index_fill_(0, anchors, 1.0).mean()
 
 
 MINERS: Registry[Miner] = Registry(

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from tests.perf.catalog_rows import CATALOG_ROWS
+from tests.perf.loss_rows import LOSS_ROWS
 from tests.perf.measure import Row, in_turn
 from tests.perf.places_rows import filter_places, look_places_up, open_places, worker_memory
 
@@ -104,6 +105,7 @@ ROWS: Final[Mapping[str, Callable[[], Row]]] = {
     "open_places": open_places,
     "place_lookup": look_places_up,
     "worker_memory": worker_memory,
+    **LOSS_ROWS,
     "recall": count_recall,
     "describe": describe_images,
     "demo_again": demo_again,

@@ -18,8 +18,7 @@ from gsv_pipeline.tracking import NullTracker
 from gsv_pipeline.tracking.files import JsonLinesTracker
 from gsv_pipeline.training.augmentation import AUGMENTATIONS
 from gsv_pipeline.training.loop import LoopSettings, Trainer
-from gsv_pipeline.training.losses import LOSSES
-from gsv_pipeline.training.miners import MINERS
+from gsv_pipeline.training.losses import build_objective
 from gsv_pipeline.training.optimizers import SCHEDULES, build_optimizer
 from gsv_pipeline.training.state import STATE_FILE, Progressed, load_state
 
@@ -57,8 +56,7 @@ def trainer(folder: Path, *, epochs: int = 3, validate: Any = None, tracker: Any
         ),
         read_images=lambda rows: images[rows],
         settings=LoopSettings(
-            loss=LOSSES.build("multi_similarity"),
-            miner=MINERS.build("multi_similarity"),
+            objective=build_objective("multi_similarity", {}, miner="multi_similarity", miner_arguments={}),
             schedule=SCHEDULES.build("multi_step", warmup_steps=4, milestones=[2], gamma=0.1),
             augmentation=AUGMENTATIONS.build("street"),
             learning_rate=RATE,

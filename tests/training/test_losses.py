@@ -1,5 +1,6 @@
 """Losses against the reference's numbers and against plain loops."""
 
+import inspect
 import itertools
 import json
 import math
@@ -31,6 +32,23 @@ MINER_NAMES = {
     "TripletMarginMiner": "triplet",
     "PairMarginMiner": "pair_margin",
 }
+# The numbers of FIELD 1.4, and for each parameter another value that must make a difference.
+PARAMETERS = {
+    "multi_similarity": {"alpha": (1.0, 2.0), "beta": (50.0, 20.0), "base": (0.0, 0.5)},
+    "contrastive": {"pos_margin": (0.0, 0.5), "neg_margin": (1.0, 1.5)},
+    "triplet": {
+        "margin": (0.1, 0.3),
+        "swap": (False, True),
+        "smooth_loss": (False, True),
+        "triplets_per_anchor": ("all", 3),
+    },
+    "centroid_triplet": {"margin": (0.05, 0.3), "swap": (False, True), "smooth_loss": (False, True)},
+    "supcon": {"temperature": (0.07, 0.5)},
+    "ntxent": {"temperature": (0.07, 0.5)},
+    "circle": {"m": (0.4, 0.2), "gamma": (80.0, 10.0)},
+    "fastap": {"num_bins": (30, 5)},
+    "lifted": {"neg_margin": (0.0, 0.5), "pos_margin": (1.0, 0.5)},
+}
 # CentroidTripletLoss is not in pytorch-metric-learning 2.9, so the reference gave errors in place of numbers there.
 COMPUTED = [case.split("/") for case, row in EXPECTED.items() if "error" not in row]
 
@@ -56,6 +74,18 @@ def test_only_the_centroid_loss_is_missing_from_the_reference_numbers():
     assert len(COMPUTED) == len(LOSS_NAMES) * len(MINER_NAMES)
     assert {*LOSS_NAMES.values(), "centroid_triplet"} == set(LOSSES)
     assert set(MINER_NAMES.values()) == set(MINERS)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_defaults_are_the_reference_numbers_and_every_parameter_counts(name):
+    defaults = {item.name: item.default for item in inspect.signature(LOSSES[name]).parameters.values()}
+    assert defaults == {parameter: default for parameter, (default, _) in PARAMETERS[name].items()}
+    descriptors, labels = small_batch([4, 3, 5, 2], dim=4)
+    by_default = LOSSES.build(name)(descriptors, labels, None).item()
+    for parameter, (default, other) in PARAMETERS[name].items():
+        assert LOSSES.build(name, **{parameter: default})(descriptors, labels, None).item() == by_default
+        changed = LOSSES.build(name, **{parameter: other})(descriptors, labels, None).item()
+        assert changed != pytest.approx(by_default, rel=1e-4), parameter
 
 
 @pytest.mark.parametrize(("loss", "miner"), COMPUTED, ids=["-".join(case) for case in COMPUTED])
@@ -100,6 +130,43 @@ def test_triplet_is_its_formula_averaged_over_violations():
     descriptors, labels = small_batch([3, 2, 2])
     value = LOSSES.build("triplet", margin=0.2)(descriptors, labels, None)
     assert value.item() == pytest.approx(triplet_by_loops(descriptors, labels, margin=0.2), abs=1e-5)
+
+
+def test_triplets_drawn_where_there_is_no_choice_are_all_triplets():
+    descriptors, labels = small_batch([2, 1])
+    expected = LOSSES.build("triplet", margin=2.0)(descriptors, labels, None)
+    drawn = LOSSES.build("triplet", margin=2.0, triplets_per_anchor=5)(descriptors, labels, None)
+    assert drawn.item() == pytest.approx(expected.item())
+    assert LOSSES.build("triplet", triplets_per_anchor=5)(descriptors[:1], labels[:1], None).item() == 0.0
+
+
+def test_drawn_triplets_depend_on_nothing_but_the_batch():
+    descriptors, labels = small_batch([4, 4, 4])
+    loss = LOSSES.build("triplet", margin=2.0, triplets_per_anchor=2)
+    torch.manual_seed(5)
+    expected_next = torch.rand(1)
+    values = set()
+    for seed in (5, 6):
+        torch.manual_seed(seed)
+        values.add(loss(descriptors, labels, None).item())
+    torch.manual_seed(5)
+    loss(descriptors, labels, None)
+    assert len(values) == 1
+    assert torch.equal(torch.rand(1), expected_next)
+
+
+def test_drawn_triplets_follow_all_of_them():
+    descriptors, labels = small_batch([4, 4, 4])
+    expected = LOSSES.build("triplet", margin=2.0)(descriptors, labels, None).item()
+    many = LOSSES.build("triplet", margin=2.0, triplets_per_anchor=2000)(descriptors, labels, None).item()
+    assert many == pytest.approx(expected, rel=0.01)
+
+
+def test_a_miner_takes_precedence_over_drawing():
+    descriptors, labels = small_batch([4, 4, 4])
+    pairs = MINERS.build("triplet")(descriptors, labels)
+    drawing = LOSSES.build("triplet", triplets_per_anchor=1)(descriptors, labels, pairs)
+    assert drawing.item() == LOSSES.build("triplet")(descriptors, labels, pairs).item()
 
 
 def centre(descriptors, indices):
@@ -172,6 +239,9 @@ def test_centroid_triplet_gradient_is_its_numerical_derivative():
         ("contrastive", {"neg_margin": None}, "neg_margin"),
         ("triplet", {"swap": "yes"}, "swap"),
         ("triplet", {"margin": math.nan}, "margin"),
+        ("triplet", {"triplets_per_anchor": "al"}, "triplets_per_anchor.*'all'"),
+        ("triplet", {"triplets_per_anchor": 0}, "triplets_per_anchor"),
+        ("triplet", {"triplets_per_anchor": True}, "triplets_per_anchor"),
         ("centroid_triplet", {"margin": "0.05"}, "margin"),
         ("centroid_triplet", {"smooth_loss": 1}, "smooth_loss"),
         ("supcon", {"temperature": 0.0}, "temperature"),

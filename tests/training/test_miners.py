@@ -1,10 +1,20 @@
 """Miners against their definitions, and the share of images that are solved."""
 
+import inspect
+
 import pytest
 import torch
 
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.training.miners import MINERS, batch_accuracy
+
+# The numbers of FIELD 1.4.
+DEFAULTS = {
+    "multi_similarity": {"epsilon": 0.1},
+    "triplet": {"margin": 0.1, "type_of_triplets": "semihard"},
+    "pair_margin": {"pos_margin": 0.7, "neg_margin": 0.3},
+    "none": {},
+}
 
 
 @pytest.fixture
@@ -16,6 +26,11 @@ def batch():
 
 def pairs_of(first, second):
     return set(zip(first.tolist(), second.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(MINERS))
+def test_defaults_are_the_reference_numbers(name):
+    assert {item.name: item.default for item in inspect.signature(MINERS[name]).parameters.values()} == DEFAULTS[name]
 
 
 def test_multi_similarity_keeps_what_its_definition_says(batch):

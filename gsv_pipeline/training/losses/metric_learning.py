@@ -1,9 +1,17 @@
 """The losses that pytorch-metric-learning computes, with the reference's numbers as defaults (arXiv 2210.10239)."""
 
-from pytorch_metric_learning import distances, losses
+from typing import Final
 
+import torch
+from pytorch_metric_learning import distances, losses
+from torch import Tensor, nn
+
+from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.models.arguments import require_flag, require_number, require_whole
 from gsv_pipeline.training.losses.pair_loss import PairLoss
+from gsv_pipeline.training.miners import Pairs
+
+EVERY_TRIPLET: Final = "all"
 
 
 def multi_similarity(alpha: float = 1.0, beta: float = 50.0, base: float = 0.0) -> PairLoss:
@@ -38,22 +46,27 @@ def contrastive(pos_margin: float = 0.0, neg_margin: float = 1.0) -> PairLoss:
     return PairLoss(losses.ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin))
 
 
-def triplet(margin: float = 0.1, swap: bool = False, smooth_loss: bool = False) -> PairLoss:
-    """Triplet margin loss over all triplets, Schroff et al. 2015 (arXiv 1503.03832), on Euclidean distances.
+def triplet(
+    margin: float = 0.1, swap: bool = False, smooth_loss: bool = False, triplets_per_anchor: int | str = EVERY_TRIPLET
+) -> PairLoss:
+    """Triplet margin loss, Schroff et al. 2015 (arXiv 1503.03832), on Euclidean distances.
 
     Args:
         margin: Wanted difference between the distances to the negative and to the positive.
         swap: Take the distance from the positive to the negative where that is smaller.
         smooth_loss: Softplus in place of the hinge.
+        triplets_per_anchor: "all", or how many are drawn for each image where no miner chooses.
 
     Raises:
         ConfigError: A value of the wrong kind.
     """
     require_number("loss 'triplet'", margin=margin)
     require_flag("loss 'triplet'", swap=swap, smooth_loss=smooth_loss)
-    return PairLoss(
-        losses.TripletMarginLoss(margin=margin, swap=swap, smooth_loss=smooth_loss, triplets_per_anchor="all")
+    _require_count(triplets_per_anchor)
+    compute = losses.TripletMarginLoss(
+        margin=margin, swap=swap, smooth_loss=smooth_loss, triplets_per_anchor=triplets_per_anchor
     )
+    return PairLoss(compute if triplets_per_anchor == EVERY_TRIPLET else _SameDraws(compute))
 
 
 def supcon(temperature: float = 0.07) -> PairLoss:
@@ -128,3 +141,30 @@ def lifted(neg_margin: float = 0.0, pos_margin: float = 1.0) -> PairLoss:
             neg_margin=neg_margin, pos_margin=pos_margin, distance=distances.DotProductSimilarity()
         )
     )
+
+
+class _SameDraws(nn.Module):
+    """A loss that draws from torch's global generator, seeded for each batch.
+
+    So a resumed run repeats what an uninterrupted one draws. Batches are in random order, so no image gains by it.
+    """
+
+    def __init__(self, compute: nn.Module) -> None:
+        super().__init__()
+        self.compute = compute
+
+    def forward(self, descriptors: Tensor, labels: Tensor, pairs: Pairs | None) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            loss: Tensor = self.compute(descriptors, labels, pairs)
+        return loss
+
+
+def _require_count(triplets_per_anchor: int | str) -> None:
+    if isinstance(triplets_per_anchor, str) and triplets_per_anchor != EVERY_TRIPLET:
+        raise ConfigError(
+            f"loss 'triplet': 'triplets_per_anchor' is {triplets_per_anchor!r}; expected a whole number or "
+            f"{EVERY_TRIPLET!r}."
+        )
+    if triplets_per_anchor != EVERY_TRIPLET:
+        require_whole("loss 'triplet'", triplets_per_anchor=triplets_per_anchor)
