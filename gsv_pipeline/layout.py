@@ -46,6 +46,14 @@ class Layout:
         """What a source delivered, unchanged."""
         return self.root / "dataset" / dataset
 
+    def dvc_file(self, dataset: str) -> Path:
+        """What DVC writes for a data set whose bytes it keeps, beside its folder."""
+        return self.root / "dataset" / f"{dataset}.dvc"
+
+    def version_file(self, dataset: str) -> Path:
+        """What stands for a version of a data set that is used where it lies: its hash alone."""
+        return self.root / "dataset" / f"{dataset}.version.json"
+
     def catalog(self, dataset: str) -> Path:
         """One row per image, validated."""
         return self.root / "catalog" / dataset

@@ -1,5 +1,7 @@
 """`gsv-pipeline data …`: versions of data sets, kept with DVC and git."""
 
+import shlex
+
 import click
 
 from gsv_pipeline.data_versions.history import versions as find_versions
@@ -46,7 +48,7 @@ def snapshot(layout: Layout, dataset: str, copy: bool, message: str | None) -> N
     if made.commit:
         click.echo(f"Committed as {made.commit[:_SHORT_REVISION]}: {', '.join(made.to_commit)}")
     elif made.to_commit:
-        files = " ".join(made.to_commit)
+        files = shlex.join(made.to_commit)
         click.echo(f"To keep this version, in {made.repository}: git add {files} && git commit")
     else:
         click.echo("git holds this version already.")

@@ -95,10 +95,25 @@ def place_in_artifact(location: Location) -> str:
     return "" if location.layout == PUBLISHED else _OTHERS
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent) / name for name in files if not name.startswith("."))
+def _below(folder: Path, *, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """Every file but hidden ones; links are followed, but not back to one of the folders `above`."""
+    if not folder.is_dir():
+        return
+    try:
+        status = folder.stat()
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}. Mend or remove it, then try again.") from error
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _below(entry, above=above | {here})
+        else:
+            yield entry
 
 
 def _hash_file(path: Path) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from gsv_pipeline.data_versions.cache import object_path, put_object
 from gsv_pipeline.data_versions.commands import run_dvc
 from gsv_pipeline.data_versions.history import present_record
 from gsv_pipeline.data_versions.record import Record, set_push
-from gsv_pipeline.data_versions.remotes import Reach, is_off_the_web, reach_of, web_address
+from gsv_pipeline.data_versions.remotes import Reach, is_off_the_web, reach_of, web_addresses
 from gsv_pipeline.data_versions.repository import Tracked, find_tracked
 from gsv_pipeline.data_versions.settings import Remote, read_settings
 from gsv_pipeline.errors import ConfigError, DataError, RunError
@@ -98,18 +98,18 @@ def _reach(tracked: Tracked, remote: Remote, *, cache: Path, tracker: Tracker) -
     if is_off_the_web(remote):
         return Reach.NOBODY_UNASKED
     md5 = put_object(cache, PROBE)
-    address = web_address(remote, object_path(md5))
-    if address is None:
+    addresses = web_addresses(remote, object_path(md5))
+    if not addresses:
         return Reach.UNKNOWN
-    found = reach_of(address, expected=PROBE)
+    found = reach_of(addresses, expected=PROBE)
     if found is Reach.ANYBODY:
         return found
     _push_probe(tracked, md5, remote, tracker=tracker)
-    return reach_of(address, expected=PROBE)
+    return reach_of(addresses, expected=PROBE)
 
 
 def _push_probe(tracked: Tracked, md5: str, remote: Remote, *, tracker: Tracker) -> None:
-    file = tracked.artifact.with_name(f"{tracked.name}.probe.dvc")
+    file = tracked.layout.dvc_file(f"{tracked.name}.probe")
     output = {"md5": md5, "size": len(PROBE), "hash": "md5", "path": file.stem}
     file.write_text(yaml.safe_dump({"outs": [output]}, sort_keys=False), encoding="utf-8")
     try:

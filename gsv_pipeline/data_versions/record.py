@@ -12,6 +12,7 @@ from gsv_pipeline.errors import DataError
 from gsv_pipeline.layout import MANIFEST
 from gsv_pipeline.manifest import Manifest, read_manifest, write_json
 from gsv_pipeline.provenance import provenance
+from gsv_pipeline.sources.location import PHOTOGRAPHS, PUBLISHED, Location
 
 NOTE: Final = "dvc"
 """Key of the manifest's metadata that holds the hash."""
@@ -61,10 +62,10 @@ def parse_record(text: str, *, name: str) -> Record:
     try:
         if name.endswith(_HASH_ONLY_SUFFIX):
             values = json.loads(text)
-            return Record(_content(values), stored=False, facts=values[_FACTS])
+            return Record(_content(values), stored=False, facts=dict(values[_FACTS]))
         values = yaml.safe_load(text)
         (output,) = values["outs"]
-        return Record(_content(output), stored=True, facts=(values.get("meta") or {}).get(_FACTS, {}))
+        return Record(_content(output), stored=True, facts=dict((values.get("meta") or {}).get(_FACTS, {})))
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise DataError(
             f"{name} is no version of a data set ({type(error).__name__}: {error}). "
@@ -132,6 +133,38 @@ def manifest_of(artifact: Path, record: Record) -> Manifest:
             f"Fetch it as a folder of its own: gsv-pipeline fetch {artifact.name} --source folder path={artifact}"
         )
     return found
+
+
+def location_of(artifact: Path, record: Record) -> Location | None:
+    """Where the images of a version lie inside its folder; None where that is the folder itself, as published.
+
+    What git holds may be anybody's, so nothing in it may lead out of the folder.
+
+    Raises:
+        DataError: It does, or is no location.
+    """
+    told = record.facts.get("location")
+    if told is None:
+        return None
+    try:
+        root, layout, arguments = str(told["root"]), told["layout"], dict(told["arguments"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _bad_location(artifact, f"no location ({type(error).__name__}: {error})") from error
+    if layout not in (PUBLISHED, PHOTOGRAPHS):
+        raise _bad_location(artifact, f"the layout {layout!r}, expected {PUBLISHED} or {PHOTOGRAPHS}")
+    for path in (root, arguments.get("table") or ""):
+        if Path(str(path)).is_absolute() or ".." in Path(str(path)).parts:
+            raise _bad_location(artifact, f"{path}, expected a place inside the folder")
+    if not (artifact / root).resolve().is_relative_to(artifact.resolve()):
+        raise _bad_location(artifact, f"{root}, which is a link out of the folder")
+    return Location(artifact / root, layout, arguments)
+
+
+def _bad_location(artifact: Path, found: str) -> DataError:
+    return DataError(
+        f"The version of {artifact} names as the place of its images {found}. Nothing was changed. "
+        "See who committed it (git log), and restore another version."
+    )
 
 
 def _manifest(told: Mapping[str, Any], artifact: Path) -> Manifest:

@@ -1,14 +1,16 @@
 """Whether strangers can read what lies on a remote."""
 
 import http.client
-import os
+import ipaddress
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
+from gsv_pipeline.data_versions.endpoints import AMAZON, s3_endpoint
 from gsv_pipeline.data_versions.settings import Remote
 
 _NOT_THE_WEB: Final = ("", "file", "ssh", "sftp")
@@ -16,7 +18,6 @@ _WEB: Final = {"http": "http", "https": "https", "webdav": "http", "webdavs": "h
 _USER: Final = re.compile(r"^[^/@]*@")
 _REFUSED: Final = (401, 403)
 _OTHER_PATHS: Final = ("version_aware", "worktree")
-_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _PATIENCE_S: Final = 20.0
 
 
@@ -33,8 +34,8 @@ def is_off_the_web(remote: Remote) -> bool:
     return remote.scheme in _NOT_THE_WEB
 
 
-def web_address(remote: Remote, path: str) -> str | None:
-    """Where a stranger would read an object; None where that cannot be known.
+def web_addresses(remote: Remote, path: str) -> tuple[str, ...]:
+    """Where a stranger would read an object, the surest first; empty where that cannot be known.
 
     Args:
         remote: An S3, HTTP or WebDAV remote.
@@ -42,32 +43,67 @@ def web_address(remote: Remote, path: str) -> str | None:
     """
     place = remote.url.partition("://")[2].rstrip("/")
     if any(remote.settings.get(key, "").lower() == "true" for key in _OTHER_PATHS):
-        return None  # objects lie under the files' own names there
+        return ()  # objects lie under the files' own names there
     if remote.scheme in _WEB:
-        return f"{_WEB[remote.scheme]}://{_USER.sub('', place)}/{path}"
+        return (f"{_WEB[remote.scheme]}://{_USER.sub('', place)}/{path}",)
     if remote.scheme != "s3":
-        return None
+        return ()
     bucket, _, folder = place.partition("/")
-    key = urllib.parse.quote(f"{folder}/{path}".lstrip("/"))
-    endpoints = (remote.settings.get("endpointurl"), *map(os.environ.get, _ENDPOINTS))
-    endpoint = next((found for found in endpoints if found), None)
-    if endpoint:
-        return f"{endpoint.rstrip('/')}/{bucket}/{key}"
-    region = remote.settings.get("region")
-    host = f"s3.{region}.amazonaws.com" if region else "s3.amazonaws.com"
-    return f"https://{bucket}.{host}/{key}"
+    return _s3_addresses(remote, bucket, urllib.parse.quote(f"{folder}/{path}".lstrip("/")))
 
 
-def reach_of(address: str, *, expected: bytes) -> Reach:
-    """Whether somebody without credentials gets `expected`, which is known to lie at `address`.
+def _s3_addresses(remote: Remote, bucket: str, key: str) -> tuple[str, ...]:
+    endpoint = s3_endpoint(remote.settings)
+    if endpoint is None:
+        return ()
+    if endpoint == AMAZON:
+        region = remote.settings.get("region")
+        host = f"s3.{region}.amazonaws.com" if region else "s3.amazonaws.com"
+        return (f"https://{bucket}.{host}/{key}",)
+    below = f"{endpoint.rstrip('/')}/{bucket}/{key}"
+    parts = urllib.parse.urlsplit(endpoint)
+    if _is_number(parts.hostname or ""):
+        return (below,)
+    # Some servers refuse the first form with 403, whatever the bucket is.
+    return below, f"{parts.scheme}://{bucket}.{parts.netloc}{parts.path.rstrip('/')}/{key}"
 
-    A page that asks to log in answers 200 too, so the bytes are what counts. 404 says that the address is wrong.
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def reach_of(addresses: Sequence[str], *, expected: bytes) -> Reach:
+    """Whether somebody without credentials gets `expected`, which is known to lie at one of `addresses`.
+
+    That they refuse counts at the first address alone: behind another one may be anybody.
+    """
+    found = [_reach_at(address, expected) for address in addresses]
+    if Reach.ANYBODY in found:
+        return Reach.ANYBODY
+    return found[0] if found else Reach.UNKNOWN
+
+
+def _reach_at(address: str, expected: bytes) -> Reach:
+    """Only a refusal by the server that was asked says that it is private.
+
+    Other bytes do not: a page that asks to log in comes with 200, and so does one of a server that holds the object
+    elsewhere. 404 says that the address is wrong.
     """
     try:
         with urllib.request.urlopen(address, timeout=_PATIENCE_S) as answer:
-            return Reach.ANYBODY if answer.read(len(expected) + 1) == expected else Reach.NOBODY_UNASKED
+            return Reach.ANYBODY if answer.read(len(expected) + 1) == expected else Reach.UNKNOWN
     except urllib.error.HTTPError as error:
         error.close()
-        return Reach.NOBODY_UNASKED if error.code in _REFUSED else Reach.UNKNOWN
+        is_refused = error.code in _REFUSED and _server(error.geturl()) == _server(address)
+        return Reach.NOBODY_UNASKED if is_refused else Reach.UNKNOWN
     except (OSError, ValueError, http.client.HTTPException):
         return Reach.UNKNOWN
+
+
+def _server(address: str) -> tuple[str, str]:
+    parts = urllib.parse.urlsplit(address)
+    return parts.scheme, parts.netloc

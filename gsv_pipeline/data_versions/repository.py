@@ -9,11 +9,11 @@ import yaml
 from gsv_pipeline.data_versions.commands import ask_git, run_dvc, run_git
 from gsv_pipeline.errors import ConfigError, RunError
 from gsv_pipeline.layout import MANIFEST, Layout
+from gsv_pipeline.sources.location import LOCATION_FILE
 from gsv_pipeline.tracking import Tracker
 
 STAGES_FILE: Final = "dvc.yaml"
-LOCATION: Final = "location.json"
-UNVERSIONED: Final = (MANIFEST, LOCATION)
+UNVERSIONED: Final = (MANIFEST, LOCATION_FILE)
 """Notes beside the images. The manifest holds the hash of the rest, so it cannot be part of what is hashed."""
 
 _DVC_FOLDER: Final = ".dvc"
@@ -25,26 +25,28 @@ class Tracked:
 
     Args:
         repository: The folder that holds `.dvc`.
-        artifact: The data set's folder, below it.
+        layout: Of the data root, below it.
+        name: Of the data set.
     """
 
     repository: Path
-    artifact: Path
+    layout: Layout
+    name: str
 
     @property
-    def name(self) -> str:
-        """The data set's name."""
-        return self.artifact.name
+    def artifact(self) -> Path:
+        """The data set's folder."""
+        return self.layout.dataset(self.name)
 
     @property
     def dvc_file(self) -> Path:
         """What DVC writes for a folder that it keeps."""
-        return self.artifact.with_name(f"{self.name}.dvc")
+        return self.layout.dvc_file(self.name)
 
     @property
     def hash_file(self) -> Path:
         """What stands for a data set that is used where it lies: its hash alone."""
-        return self.artifact.with_name(f"{self.name}.version.json")
+        return self.layout.version_file(self.name)
 
     def relative(self, path: Path) -> str:
         """As git and DVC name it, from the repository's root."""
@@ -57,7 +59,7 @@ def find_tracked(layout: Layout, dataset: str) -> Tracked:
     Raises:
         ConfigError: There is no such repository, or `dvc.yaml` keeps the data set's versions.
     """
-    found = Tracked(_repository_of(layout), layout.dataset(dataset))
+    found = Tracked(_repository_of(layout), layout, dataset)
     if ask_git(found.repository, "rev-parse", "--git-dir") is None:
         raise ConfigError(f"{found.repository} is no git repository; versions are kept with git. Run there: git init")
     stage = _owning_stage(found)
@@ -78,7 +80,8 @@ def require_admitted(tracked: Tracked, *, tracker: Tracker) -> None:
     """
     for file in (tracked.dvc_file, tracked.hash_file):
         if ask_git(tracked.repository, "check-ignore", "--quiet", "--", tracked.relative(file)) is not None:
-            rule = run_git(tracked.repository, "check-ignore", "--verbose", "--", tracked.relative(file))
+            command = ("-c", "core.quotePath=false", "check-ignore", "--verbose", "--", tracked.relative(file))
+            rule = run_git(tracked.repository, *command)
             raise ConfigError(
                 f"git ignores {tracked.relative(file)} (by {rule.split(chr(9))[0]}), so no version would be kept. "
                 "Ignore the data set's folder and not the files beside it: data/*, !data/dataset/, data/dataset/*, "

@@ -10,14 +10,13 @@ from typing import Final
 from gsv_pipeline.data_versions.cache import missing_objects
 from gsv_pipeline.data_versions.commands import run_dvc
 from gsv_pipeline.data_versions.history import present_record, record_text_at, versions_of
-from gsv_pipeline.data_versions.record import Record, manifest_of, note_in_manifest, read_record
-from gsv_pipeline.data_versions.repository import LOCATION, Tracked, find_tracked
+from gsv_pipeline.data_versions.record import Record, location_of, manifest_of, note_in_manifest, read_record
+from gsv_pipeline.data_versions.repository import Tracked, find_tracked
 from gsv_pipeline.data_versions.settings import read_settings
 from gsv_pipeline.errors import ConfigError, DataError, RunError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import hold
-from gsv_pipeline.sources.location import image_root, write_location
-from gsv_pipeline.sources.published import listing_version
+from gsv_pipeline.sources.location import LOCATION_FILE, Location, listing_of, read_location, write_location
 from gsv_pipeline.tracking import Tracker
 
 _UNSAVED: Final = "Can't remove the following unsaved files"  # dvc.repo.checkout, DVC 3
@@ -107,10 +106,11 @@ def pull(layout: Layout, dataset: str, *, tracker: Tracker, remote: str | None =
 
 def _bring_back(tracked: Tracked, record: Record, *, remote: str | None, force: bool, tracker: Tracker) -> Restored:
     manifest = manifest_of(tracked.artifact, record)
+    location_of(tracked.artifact, record)  # refused before anything is changed
     _fetch_missing(tracked, record, remote=remote, tracker=tracker)
     _check_out(tracked, force=force, tracker=tracker)
-    _note_location(tracked, record)
-    version = listing_version(image_root(tracked.artifact))
+    _note_location(tracked.artifact, location_of(tracked.artifact, record))
+    version = listing_of(read_location(tracked.artifact)).version
     note_in_manifest(tracked.artifact, replace(manifest, data_version=version), record, listing=version)
     return Restored(tracked.artifact, record, version, version == record.facts.get("listing"))
 
@@ -164,13 +164,11 @@ def _clear_torn_files(artifact: Path) -> None:
             path.unlink()
 
 
-def _note_location(tracked: Tracked, record: Record) -> None:
-    told = record.facts.get("location")
-    if told is None:
-        (tracked.artifact / LOCATION).unlink(missing_ok=True)
+def _note_location(artifact: Path, location: Location | None) -> None:
+    if location is None:
+        (artifact / LOCATION_FILE).unlink(missing_ok=True)
         return
-    root = tracked.artifact / told["root"]
-    write_location(tracked.artifact, root, layout=told["layout"], arguments=told["arguments"])
+    write_location(artifact, location.root, layout=location.layout, arguments=location.arguments)
 
 
 def _require_committed(tracked: Tracked, wanted: Record) -> None:

@@ -16,14 +16,20 @@ from gsv_pipeline.data_versions.record import (
     read_record,
     write_hash_only,
 )
-from gsv_pipeline.data_versions.repository import LOCATION, Tracked, find_tracked, require_admitted
+from gsv_pipeline.data_versions.repository import Tracked, find_tracked, require_admitted
 from gsv_pipeline.errors import RunError, StaleInputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import hold
 from gsv_pipeline.manifest import Manifest, read_manifest
-from gsv_pipeline.sources.location import PUBLISHED, Location, read_location, write_location
+from gsv_pipeline.sources.location import (
+    LOCATION_FILE,
+    PUBLISHED,
+    Location,
+    listing_of,
+    read_location,
+    write_location,
+)
 from gsv_pipeline.sources.own import dataset_row
-from gsv_pipeline.sources.published import listing_version
 from gsv_pipeline.tracking import Tracker
 
 GIT_IGNORE: Final = ".gitignore"
@@ -104,7 +110,7 @@ def _lies_inside(location: Location, tracked: Tracked) -> bool:
 def _add(tracked: Tracked, manifest: Manifest, location: Location, *, push: bool, tracker: Tracker) -> Record:
     """`dvc add`. Links of the cache's are left to `dvc checkout --relink`: they would change the images' times."""
     name = tracked.relative(tracked.artifact)
-    listing = listing_version(location.root)
+    listing = listing_of(location).version
     tracker.message(f"{tracked.name}: dvc add {name} (reads every file that is new to DVC, and copies it to its cache)")
     run_dvc(tracked.repository, "add", "--no-relink", name, tracker=tracker)
     _require_unchanged(location, listing)
@@ -115,7 +121,7 @@ def _add(tracked: Tracked, manifest: Manifest, location: Location, *, push: bool
 
 
 def _hash(tracked: Tracked, manifest: Manifest, location: Location, *, tracker: Tracker) -> Record:
-    listing = listing_version(location.root)
+    listing = listing_of(location).version
     content = hash_content(location, files_of(location), tracker=tracker)
     _require_unchanged(location, listing)
     write_hash_only(tracked.hash_file, content, facts=facts_of(manifest, location=None, listing=listing))
@@ -131,7 +137,7 @@ def _noted(tracked: Tracked, file: Path, manifest: Manifest, *, listing: str) ->
 
 
 def _require_unchanged(location: Location, listing: str) -> None:
-    if listing_version(location.root) != listing:
+    if listing_of(location).version != listing:
         raise RunError(f"Files below {location.root} changed while they were read. Run the same command again.")
 
 
@@ -152,7 +158,7 @@ def _copy_into_artifact(location: Location, *, artifact: Path, tracker: Tracker)
     copy_content(location.root, names, target=root, tracker=tracker)
     remove_others(root, names)
     if location.layout == PUBLISHED:
-        (artifact / LOCATION).unlink()
+        (artifact / LOCATION_FILE).unlink()
     else:
         write_location(artifact, root, layout=location.layout, arguments=location.arguments)
     return read_location(artifact)

@@ -15,7 +15,7 @@ from gsv_pipeline.sources.disk import human_bytes, require_room
 from gsv_pipeline.sources.kaggle_client import CACHE_VARIABLE, Failure
 from gsv_pipeline.sources.kaggle_failures import explained
 from gsv_pipeline.sources.kaggle_process import MEGABYTE, Request, Watch, size_of
-from gsv_pipeline.sources.location import find_root, write_location
+from gsv_pipeline.sources.location import LOCATION_FILE, find_root, write_location
 from gsv_pipeline.tracking import NullTracker, Tracker
 
 _HANDLE: Final = re.compile(r"(?P<name>\w[\w-]*/\w[\w-]*)(/versions/[1-9]\d*)?")
@@ -49,26 +49,38 @@ def fetch(target: Path, *, tracker: Tracker, downloads: Path, handle: str) -> di
             "Run: pip install 'gsv-pipeline[kaggle]'."
         )
     cache = None if os.environ.get(CACHE_VARIABLE) else downloads.resolve() / "kagglehub"
-    name = match["name"]
-    found = _answered(kaggle_process.look(Request("look", str(handle), cache), tracker=tracker), name, cache)
-    if found["held"] is None:
-        folder = _download(found, name=name, cache=cache, tracker=tracker)
-    else:
-        folder = Path(found["held"])
-        tracker.message(
-            f"{name}: version {found['version']} is complete in {folder}; nothing is downloaded. "
-            f"For another version: handle={name}/versions/<number>"
-        )
-    root = _settle(folder, target, cache=cache)
+    folder, found = _complete_copy(str(handle), match["name"], cache=cache, tracker=tracker)
+    is_ours = cache is not None and folder.is_relative_to(cache)
+    if is_ours:
+        _remove_note(folder)
+    root = find_root(folder)
     files, size = _count(root)
-    return {
-        "handle": name,
+    facts = {
+        "handle": match["name"],
         "version": found["version"],
         "files": files,
         "bytes": size,
         "kagglehub": found["client"],
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    write_location(folder if is_ours else target, root)
+    if is_ours:
+        # Last and in one step: `target` goes when a run is killed, and until here the next run finds a complete copy.
+        folder.rename(target)
+    return facts
+
+
+def _complete_copy(handle: str, name: str, *, cache: Path | None, tracker: Tracker) -> tuple[Path, Mapping[str, Any]]:
+    """Where all of the data set lies now, and what the client said of it."""
+    found = _answered(kaggle_process.look(Request("look", handle, cache), tracker=tracker), name, cache)
+    if found["held"] is None:
+        return _download(found, name=name, cache=cache, tracker=tracker), found
+    folder = Path(found["held"])
+    tracker.message(
+        f"{name}: version {found['version']} is complete in {folder}; nothing is downloaded. "
+        f"For another version: handle={name}/versions/<number>"
+    )
+    return folder, found
 
 
 def _answered(answer: Mapping[str, Any] | Failure, name: str, cache: Path | None) -> Mapping[str, Any]:
@@ -97,19 +109,13 @@ def _download(found: Mapping[str, Any], *, name: str, cache: Path | None, tracke
     return Path(answer["folder"])
 
 
-def _settle(folder: Path, target: Path, *, cache: Path | None) -> Path:
-    """Move our own download to `target`; note where another one lies, which is the user's and stays there."""
-    root = find_root(folder)
-    if cache is None or not folder.is_relative_to(cache):
-        write_location(target, root)
-        return root
-    # Out of the client's sight first: it takes what lies in its cache for complete, with the images gone, too.
-    aside = cache.with_name("unpacked")
-    if aside.exists():
-        shutil.rmtree(aside)
-    folder.rename(aside)
-    (aside / root.relative_to(folder)).rename(target)
-    return target
+def _remove_note(folder: Path) -> None:
+    """Take away what lies where our note goes: of an earlier run, or out of the archive."""
+    note = folder / LOCATION_FILE
+    if note.is_dir() and not note.is_symlink():
+        shutil.rmtree(note)
+    else:
+        note.unlink(missing_ok=True)
 
 
 def _count(root: Path) -> tuple[int, int]:

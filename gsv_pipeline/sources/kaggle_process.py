@@ -13,6 +13,7 @@ from typing import Any, Final
 import gsv_pipeline
 from gsv_pipeline.errors import RunError
 from gsv_pipeline.sources.kaggle_client import CACHE_VARIABLE, Failure
+from gsv_pipeline.sources.refusals import PASSING
 from gsv_pipeline.tracking import Progress, Tracker
 
 CLIENT: Final = "gsv_pipeline.sources.kaggle_client"
@@ -26,7 +27,6 @@ STALLED_S: Final = 600.0
 
 _POLL_S: Final = 0.25
 MEGABYTE: Final = 1_000_000
-_TRANSIENT_STATUS: Final = (408, 425, 429, 500, 502, 503, 504)
 
 
 class _StalledError(Exception):
@@ -150,7 +150,7 @@ def _persist(
 
 def _is_transient(failure: Failure, *, patient: bool) -> bool:
     if failure.kind == "status":
-        return failure.status in _TRANSIENT_STATUS
+        return failure.status in PASSING
     return failure.kind == "cut" or (patient and failure.kind == "unreachable")
 
 

@@ -45,7 +45,9 @@ def write_location(
         "layout": layout,
         "arguments": dict(arguments or {}),
     }
-    (artifact / LOCATION_FILE).write_text(json.dumps(note) + "\n", encoding="utf-8")
+    path = artifact / LOCATION_FILE
+    path.unlink(missing_ok=True)  # never through a link that came with the images
+    path.write_text(json.dumps(note) + "\n", encoding="utf-8")
 
 
 def read_location(artifact: Path) -> Location:

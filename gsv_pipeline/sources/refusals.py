@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from gsv_pipeline.errors import ConfigError, DataError, GsvError
 from gsv_pipeline.sources.addresses import without_secrets
 
-_PASSING: Final = (408, 425, 429, 500, 502, 503, 504)
+PASSING: Final = (408, 425, 429, 500, 502, 503, 504)
 """Answers that another try may mend (RFC 9110, 15.5 and 15.6; RFC 6585, 4)."""
 
 _BY_HAND: Final = "or download it by hand and use path=/where/it/is"
@@ -45,7 +45,7 @@ class BrokenError(Exception):
 def refusal(url: str, code: int, headers: Message) -> GsvError | BrokenError:
     """The error for an answer that is not the file."""
     phrase = http.client.responses.get(code, "an unknown status")
-    if code in _PASSING:
+    if code in PASSING:
         return BrokenError(f"the server answers {code} ({phrase})", _retry_after(headers))
     advice = _REFUSALS.get(code, "expected the file: look at the URL in a browser")
     return DataError(f"{without_secrets(url)}: the server answers {code} ({phrase}); {advice}.", {"status": code})

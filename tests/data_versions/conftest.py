@@ -29,7 +29,10 @@ def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"GIT_{role}_NAME", "A Person")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "person@example.org")
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in [name for name in os.environ if name.startswith(("AWS_", "FSSPEC_"))]:
+        monkeypatch.delenv(name)
+    for name in ("NO_PROXY", "no_proxy"):  # libraries differ in which of the two they prefer
+        monkeypatch.setenv(name, "127.0.0.1")
 
 
 @pytest.fixture

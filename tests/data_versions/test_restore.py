@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gsv_pipeline.data_versions import restore as restoring
 from gsv_pipeline.data_versions.restore import pull, restore
 from gsv_pipeline.data_versions.snapshot import snapshot
 from gsv_pipeline.errors import ConfigError, DataError, RunError, StoppedError
 from gsv_pipeline.manifest import read_manifest
+from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import NullTracker
 from tests.published import save_photo
 from tests.versioned import FREE, PROTECTED, Repository, contents
@@ -113,6 +115,29 @@ def test_revisions_without_a_version_are_named(repository: Repository, fetch: Ca
         restore(layout, PROTECTED, "HEAD", tracker=QUIET)
     with pytest.raises(DataError, match="holds a hash alone"):
         pull(layout, PROTECTED, tracker=QUIET)
+
+
+def test_a_record_that_points_out_of_the_data_set_is_refused_before_anything_changes(
+    repository: Repository, fetch: Callable[[str], Path], copy: Path
+) -> None:
+    artifact = fetch(FREE)
+    first = snapshot(repository.layout, FREE, tracker=QUIET, copy=True, message="First")
+    save_photo(sorted((artifact / "Images" / "London").iterdir())[0], seed=50)
+    snapshot(repository.layout, FREE, tracker=QUIET, message="Second")
+    record = repository.layout.dvc_file(FREE)
+    text = record.read_text()
+    values = yaml.safe_load(repository.git("show", f"{first.commit}:./data/dataset/{FREE}.dvc"))
+    values["meta"]["gsv_pipeline"]["location"] = {"root": str(copy), "layout": "published", "arguments": {}}
+    record.write_text(yaml.safe_dump(values))
+    repository.git("commit", "--quiet", "--all", "--message", "By somebody else")
+    before = contents(artifact)
+    with pytest.raises(DataError, match=f"{copy}, expected a place inside the folder"):
+        pull(repository.layout, FREE, tracker=QUIET, force=True)
+    record.write_text(text)
+    with pytest.raises(DataError, match=r"Nothing was changed. See who committed it \(git log\)"):
+        restore(repository.layout, FREE, "HEAD", tracker=QUIET, force=True)
+    assert (record.read_text(), contents(artifact)) == (text, before)
+    assert image_root(artifact) == artifact
 
 
 def test_a_record_that_is_none_is_refused(repository: Repository, fetch: Callable[[str], Path]) -> None:

@@ -17,8 +17,8 @@ from gsv_pipeline.errors import ConfigError, DataError, RunError, StaleInputErro
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, why_stale
 from gsv_pipeline.recipes import dataset as dataset_recipe
-from gsv_pipeline.sources.location import image_root, read_location
-from gsv_pipeline.sources.published import listing_version
+from gsv_pipeline.sources.location import Location, image_root, read_location
+from gsv_pipeline.sources.published import Listing, listing_version
 from gsv_pipeline.tracking import NullTracker
 from tests.published import save_photo
 from tests.versioned import FREE, PROTECTED, Repository, contents, times
@@ -130,6 +130,50 @@ def test_a_message_commits_the_version_and_leaves_everything_else_as_it_was(
     assert (again.commit, again.to_commit) == ("", ())
 
 
+@pytest.mark.parametrize("below", [".", "data [1] é"])
+def test_a_version_is_committed_whatever_the_folders_around_it_are_called(
+    below: str, tmp_path: Path, copy: Path
+) -> None:
+    root = tmp_path / "my data é"  # git quotes a space, and any letter that is not ASCII
+    repository = Repository(root / below)
+    repository.path.mkdir(parents=True)
+    for command in (("init", "--quiet"), ("commit", "--quiet", "--allow-empty", "--message", "Start")):
+        Repository(root).git(*command)
+    repository.dvc("init", "--quiet", *(() if below == "." else ("--subdir",)))
+    layout = Layout(repository.path / "données of 1")
+    (repository.path / ".dvcignore").write_text("/**/dataset/*/manifest.json\n/**/dataset/*/location.json\n")
+    repository.git("commit", "--quiet", "--all", "--message", "DVC")
+    stages.fetch_dataset(layout, PROTECTED, tracker=QUIET, source="folder", arguments={"path": str(copy)})
+
+    assert len(snapshot(layout, PROTECTED, tracker=QUIET, message="Its hash").commit) == 40
+    made = snapshot(layout, PROTECTED, tracker=QUIET, copy=True, message="Its bytes")
+    files = [f"données of 1/dataset/{name}" for name in (".gitignore", "gsv_cities.dvc", "gsv_cities.version.json")]
+    assert list(made.to_commit) == files
+    shown = repository.git("show", "--format=", "-z", "--name-only", "--no-renames", "--relative", made.commit)
+    assert shown.split("\0")[:-1] == files
+    assert [found.message for found in versions(layout, PROTECTED)] == ["Its bytes", "Its hash"]
+    assert snapshot(layout, PROTECTED, tracker=QUIET, message="Nothing new").to_commit == ()
+    before = contents(layout.dataset(PROTECTED))
+    save_photo(sorted((layout.dataset(PROTECTED) / "Images" / "London").iterdir())[0], seed=9)
+    restore(layout, PROTECTED, made.commit, tracker=QUIET, force=True)
+    assert contents(layout.dataset(PROTECTED)) == before
+
+
+def test_links_are_followed_but_not_in_circles(
+    repository: Repository, copy: Path, fetch: Callable[[str], Path]
+) -> None:
+    london = copy / "Images" / "London"
+    save_photo(copy.parent / "elsewhere" / "linked.JPG", seed=5)
+    (london / "more").symlink_to(copy.parent / "elsewhere")
+    (london / "circle").symlink_to(copy / "Images")
+    artifact = fetch(PROTECTED)
+    alone = snapshot(repository.layout, PROTECTED, tracker=QUIET)
+    kept = snapshot(repository.layout, PROTECTED, tracker=QUIET, copy=True)
+    assert kept.record.content == alone.record.content
+    assert (artifact / "Images" / "London" / "more" / "linked.JPG").is_file()
+    assert not any("circle" in name for name in contents(artifact))
+
+
 def test_photographs_are_copied_below_the_manifest_and_found_again_in_a_clone(
     repository: Repository, tmp_path: Path
 ) -> None:
@@ -226,11 +270,11 @@ def test_files_that_change_meanwhile_make_no_version(
     fetch(PROTECTED)
     seen: list[str] = []
 
-    def listing(root: Path) -> str:
+    def listing(location: Location) -> Listing:
         seen.append(str(len(seen)))
-        return seen[-1]
+        return Listing(seen[-1], files=1, bytes=1)
 
-    monkeypatch.setattr("gsv_pipeline.data_versions.snapshot.listing_version", listing)
+    monkeypatch.setattr("gsv_pipeline.data_versions.snapshot.listing_of", listing)
     with pytest.raises(RunError, match="changed while they were read"):
         snapshot(repository.layout, PROTECTED, tracker=QUIET)
     noted = json.loads((repository.layout.dataset(PROTECTED) / "manifest.json").read_text())

@@ -20,7 +20,7 @@ import pytest
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from gsv_pipeline.errors import ConfigError, DataError, GsvError, RunError
+from gsv_pipeline.errors import ConfigError, DataError, GsvError, RunError, StoppedError
 from gsv_pipeline.sources import kaggle, kaggle_process
 from gsv_pipeline.sources.kaggle_client import Failure, describe
 from gsv_pipeline.sources.location import image_root
@@ -90,7 +90,9 @@ def fetch(tmp_path):
 
 
 def files_below(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Names and bytes of the files in a folder, without our note."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path != folder / "location.json")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def own_archives(tmp_path):
@@ -100,8 +102,8 @@ def own_archives(tmp_path):
 def test_a_wrapped_archive_arrives_whole_without_credentials(server, fetch, tmp_path):
     server.archive = zipped(WRAPPED)
     target, facts, tracker = fetch()
-    assert files_below(target) == CONTENT
-    assert image_root(target) == target
+    assert image_root(target) == target / "gsv-cities"
+    assert files_below(target / "gsv-cities") == CONTENT
     assert {**facts, "fetched": "", "kagglehub": ""} == {
         "handle": HANDLE,
         "version": 3,
@@ -167,6 +169,49 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_continues(server, fetch
     assert server.left.wait(5)  # the client ended with its parent
     assert files_below(fetch().target) == CONTENT
     assert server.requests(ARCHIVE)[-1].first_byte == MIB
+
+
+@pytest.mark.parametrize("content", [CONTENT, WRAPPED], ids=["plain", "wrapped"])
+@pytest.mark.parametrize("step", ["find_root", "_count", "write_location", "rename"])
+def test_a_run_killed_after_the_download_does_not_download_again(server, fetch, tmp_path, monkeypatch, step, content):
+    server.archive = zipped(content)
+    calls = []
+
+    def watched(name, original):
+        def call(*arguments, **named):
+            calls.append(name)
+            if name == step:
+                raise StoppedError("stopped by SIGTERM")
+            return original(*arguments, **named)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("find_root", "_count", "write_location"):
+            patch.setattr(kaggle, name, watched(name, getattr(kaggle, name)))
+        patch.setattr(Path, "rename", watched("rename", Path.rename))
+        with pytest.raises(StoppedError):
+            fetch()
+    steps = ["find_root", "_count", "write_location", "rename"]  # the move comes last
+    assert list(dict.fromkeys(calls)) == steps[: steps.index(step) + 1]
+    asked = len(server.seen)
+    target, facts, tracker = fetch()
+    assert len(server.seen) == asked
+    assert any("nothing is downloaded" in message for message in tracker.messages)
+    assert files_below(image_root(target)) == CONTENT
+    assert (facts["files"], facts["bytes"]) == (3, sum(map(len, CONTENT.values())))
+    assert not list((tmp_path / "data" / "downloads").rglob("*.JPG"))
+
+
+@pytest.mark.parametrize("name", ["location.json", "location.json/inner.txt"])
+def test_a_note_in_the_archive_says_nothing(server, fetch, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere" / "Images"
+    elsewhere.mkdir(parents=True)
+    server.archive = zipped({**CONTENT, name: json.dumps({"root": str(elsewhere.parent)}).encode()})
+    target, facts, _ = fetch()
+    assert image_root(target) == target
+    assert files_below(target) == CONTENT
+    assert facts["files"] == 3
 
 
 def wait_for(condition, seconds=20.0):
@@ -331,15 +376,30 @@ def test_a_server_that_stays_busy_is_given_up(server, fetch):
     assert len(server.seen) == 3  # at once, then after each of the two waits
 
 
+UNRESOLVING = """
+import socket
+
+def getaddrinfo(*asked, **more):
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+socket.getaddrinfo = getaddrinfo
+from gsv_pipeline.sources import kaggle_client
+kaggle_client.main()
+"""
+
+
 @pytest.mark.parametrize("resolvable", [True, False])
-def test_without_a_network_it_fails_at_once(server, fetch, monkeypatch, resolvable):
+def test_without_a_network_it_fails_at_once(server, fetch, tmp_path, monkeypatch, resolvable):
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"127.0.0.1:{unused.getsockname()[1]}"
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{closed if resolvable else 'ann:sesame@kaggle.invalid:1'}")
-    with pytest.raises(RunError, match=r"Kaggle cannot be reached: .*\. Check the network and the proxy") as caught:
-        fetch()
-    assert ("refused" in str(caught.value)) == resolvable
+        unused.bind(("127.0.0.1", 0))  # and nobody listens there
+        if not resolvable:
+            (tmp_path / "unresolving.py").write_text(UNRESOLVING)
+            monkeypatch.setattr(kaggle_process, "CLIENT", "unresolving")
+            monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ann:sesame@127.0.0.1:{unused.getsockname()[1]}")
+        with pytest.raises(RunError, match=r"Kaggle cannot be reached: .*\. Check the network and the proxy") as caught:
+            fetch()
+    assert ("refused" if resolvable else "Name or service not known") in str(caught.value)
     assert "sesame" not in str(caught.value)
 
 
