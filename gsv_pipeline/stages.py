@@ -328,7 +328,8 @@ def check_experiment(layout: Layout, experiment: Experiment) -> None:
                 f"experiment '{experiment.name}' trains on {city}, and benchmark '{held_out[city]}' tests on it. "
                 "Take it out of places.cities."
             )
-    check_model(**compose.model_arguments(experiment))
+    size = (experiment.image.height, experiment.image.width)
+    check_model(**compose.model_arguments(experiment), image_size=size)
     if experiment.weights is not None:
         recipes.file_hash(experiment.weights)
     if experiment.training is not None:

@@ -120,7 +120,7 @@ def test_list_and_check_cover_shipped_and_own_experiments(tmp_path: Path, capsys
     printed = capsys.readouterr().out
     assert "convap_resnet50: valid" in printed
     assert "demo_test" in printed
-    assert "aggregator: avg, convap" in printed
+    assert "aggregator: avg, boq, convap" in printed
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "mine.yaml").write_text("training: {loss: {name: nothing}}\n")
     (tmp_path / "experiments" / "broken.yaml").write_text("training: [\n")

@@ -118,7 +118,7 @@ def log_evaluation(
 def _random_parts(experiment: Experiment) -> dict[str, Any]:
     """The architecture alone: where pretrained weights come from and what is frozen does not shape a random model."""
     parts: dict[str, Any] = experiment.model.model_dump(mode="json")
-    for name in ("weights", "layers_to_freeze"):
+    for name in ("weights", "layers_to_freeze", "trained_blocks", "freeze_statistics"):
         parts["backbone"].pop(name, None)
     return parts
 

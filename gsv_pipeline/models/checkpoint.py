@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.models.inspection import guess_model, refused_names
+from gsv_pipeline.models.released import as_ours
 
 SHOWN: Final = 3
 """How many names an error lists before it counts the rest."""
@@ -39,13 +40,14 @@ def load_checkpoint(path: Path, model: nn.Module) -> None:
 
     Args:
         path: `.safetensors`, or a file of `torch.save` that holds a state dict, bare (as released with GSV-Cities) or
-            under `state_dict` (Lightning).
+            under `state_dict` (Lightning). Files of `RELEASED` get our names first.
         model: Changed in place; left as it was when anything fails.
 
     Raises:
         DataError: The file is missing, unreadable, holds more than tensors, or belongs to another model.
     """
-    load_strictly(read_state_dict(path), model, source=f"Checkpoint {path}")
+    state = as_ours(read_state_dict(path), model.state_dict())
+    load_strictly(state, model, source=f"Checkpoint {path}")
 
 
 def save_checkpoint(path: Path, model: nn.Module) -> None:

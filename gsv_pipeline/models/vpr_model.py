@@ -13,21 +13,31 @@ from gsv_pipeline.models.aggregators import AGGREGATORS
 from gsv_pipeline.models.aggregators.base import Aggregator
 from gsv_pipeline.models.backbones import BACKBONES
 from gsv_pipeline.models.backbones.base import Backbone
+from gsv_pipeline.models.backbones.pretrained import check_weights
 
 
 class VPRModel(nn.Module):
     """A model for visual place recognition.
 
     Args:
-        backbone: `[B, 3, H, W] -> [B, C, h, w]`.
+        backbone: `[B, 3, H, W] -> [B, C, h, w]`, or a pair of that and a class token `[B, C]` if it
+            `gives_class_token`.
         aggregator: `[B, C, h, w] -> [B, D]`, made for the backbone's C.
 
     Attributes:
         out_dim: D.
+
+    Raises:
+        ConfigError: An aggregator that needs a class token over a backbone that gives none.
     """
 
     def __init__(self, backbone: Backbone, aggregator: Aggregator) -> None:
         super().__init__()
+        if aggregator.needs_class_token and not backbone.gives_class_token:
+            raise ConfigError(
+                f"{type(aggregator).__name__} needs a backbone with a class token, and '{backbone.name}' has none. "
+                "Set the backbone to a vision transformer such as dinov2_vitb14, or use another aggregator."
+            )
         self.backbone = backbone
         self.aggregator = aggregator
         self.out_dim = aggregator.out_dim
@@ -40,8 +50,14 @@ class VPRModel(nn.Module):
 
         Returns:
             `[B, D]` float32, rows of length one.
+
+        Raises:
+            ConfigError: Images of a size that the aggregator does not take.
         """
-        descriptors: Tensor = self.aggregator(self.backbone(images))
+        parts = self.backbone(images)
+        features, *token = parts if isinstance(parts, tuple) else (parts,)
+        _check_map(self.aggregator.map_size, features=features, images=images, stride=self.backbone.stride)
+        descriptors: Tensor = self.aggregator(features, *(token if self.aggregator.needs_class_token else ()))
         return descriptors
 
 
@@ -64,7 +80,7 @@ def build_model(
             it was. None draws from the global generator.
 
     Raises:
-        ConfigError: Unknown name or argument, or a value out of range.
+        ConfigError: Unknown name or argument, a value out of range, or parts that do not fit each other.
         DataError: Pretrained weights that cannot be had.
     """
     _check_names(backbone, backbone_args, aggregator=aggregator, aggregator_args=aggregator_args)
@@ -84,17 +100,31 @@ def check_model(
     aggregator: str,
     aggregator_args: Mapping[str, Any],
     seed: int | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> None:
     """Check the arguments of `build_model` before any work: no memory for weights, no download, no random number.
 
+    Args:
+        backbone: As in `build_model`, and so are the other names and arguments.
+        backbone_args: Its arguments.
+        aggregator: Row of `AGGREGATORS`.
+        aggregator_args: Its arguments.
+        seed: Not used.
+        image_size: (H, W) that the model will see; None leaves that unchecked.
+
     Raises:
-        ConfigError: Unknown name or argument, or a value out of range.
+        ConfigError: Unknown name or argument, a value out of range, parts that do not fit each other, or images of a
+            size that they do not take.
     """
     _check_names(backbone, backbone_args, aggregator=aggregator, aggregator_args=aggregator_args)
     # On the meta device a model has shapes but no numbers: constructors check their values in milliseconds.
-    with torch.device("meta"):
+    with torch.device("meta"), torch.no_grad():
         trunk = BACKBONES.build(backbone, **{**backbone_args, "weights": "none"})
-        AGGREGATORS.build(aggregator, in_channels=trunk.out_channels, **aggregator_args)
+        head = AGGREGATORS.build(aggregator, in_channels=trunk.out_channels, **aggregator_args)
+        model = VPRModel(trunk, head).eval()
+        if image_size is not None:
+            trunk.check_size(*image_size)
+            model(torch.empty(1, 3, *image_size))
 
 
 def _check_names(
@@ -105,3 +135,15 @@ def _check_names(
     weights = backbone_args.get("weights", "imagenet")
     if not isinstance(weights, str | Path) or not str(weights):
         raise ConfigError(f"backbone '{backbone}': 'weights' is {weights!r}; expected imagenet, none or a file.")
+    check_weights(backbone, weights)
+
+
+def _check_map(wanted: tuple[int, int] | None, *, features: Tensor, images: Tensor, stride: int) -> None:
+    found = tuple(features.shape[2:])
+    if wanted is not None and found != wanted:
+        height, width = images.shape[2:]
+        raise ConfigError(
+            f"The aggregator takes maps of {wanted[0]} x {wanted[1]} cells, and images of {height} x {width} px become "
+            f"{found[0]} x {found[1]}. Set the image size to {wanted[0] * stride} x {wanted[1] * stride} px "
+            "(height x width), or train with other cells."
+        )

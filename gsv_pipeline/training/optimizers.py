@@ -43,7 +43,7 @@ def build_optimizer(
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     if not trainable:
         raise ConfigError(
-            "Nothing to train: every parameter is frozen. Lower the backbone's 'layers_to_freeze', "
+            "Nothing to train: every parameter is frozen. Lower the backbone's 'layers_to_freeze', raise 'trained_blocks', "
             "or choose an aggregator with parameters."
         )
     return OPTIMIZERS.build(

@@ -48,6 +48,8 @@ def test_batch_norm_of_frozen_layers_goes_on_moving(published):
         ("resnet50", [], 2048, 2),
         ("resnet50", [4], 1024, 4),
         ("resnet50", (3, 4), 512, 8),
+        ("resnet34", [4], 256, 4),
+        ("resnext50_32x4d", [4], 1024, 4),
     ],
 )
 def test_cropping_halves_channels_and_doubles_the_map(name, crop, channels, side):
@@ -74,6 +76,14 @@ def test_features_are_those_of_torchvision_before_pooling(published):
 def test_other_crops_are_refused(crop):
     with pytest.raises(ConfigError, match="backbone 'resnet18': 'layers_to_crop'"):
         BACKBONES.build("resnet18", weights="none", layers_to_crop=crop)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnext101_32x4d"])
+def test_names_are_those_of_released_checkpoints(name):
+    with torch.device("meta"):
+        names = list(BACKBONES.build(name, weights="none").state_dict())
+    assert names[0] == "model.conv1.weight"
+    assert {item.split(".")[1] for item in names} == {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}
 
 
 def test_cropping_only_layer3_says_why_not():

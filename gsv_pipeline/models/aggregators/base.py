@@ -1,5 +1,9 @@
 """What every aggregator is: a feature map in, one unit-length descriptor out."""
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -9,9 +13,13 @@ class Aggregator(nn.Module):
 
     Attributes:
         out_dim: D, known as soon as the aggregator is built.
+        needs_class_token: Whether it takes the backbone's class token `[B, C]` as a second argument.
+        map_size: The only (h, w) it takes, or None for any.
     """
 
+    needs_class_token: ClassVar[bool] = False
     out_dim: int
+    map_size: tuple[int, int] | None = None
 
 
 def l2_normalize(descriptors: Tensor) -> Tensor:
@@ -24,3 +32,10 @@ def l2_normalize(descriptors: Tensor) -> Tensor:
         `[B, D]` float32.
     """
     return F.normalize(descriptors.float(), dim=1)
+
+
+def full_precision(tensor: Tensor) -> AbstractContextManager[object]:
+    """Mixed precision switched off on the tensor's device, for sums that lose too much in 16 bits."""
+    kind = tensor.device.type
+    # Shapes are checked on the meta device, which knows no mixed precision.
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

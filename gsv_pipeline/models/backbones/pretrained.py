@@ -1,56 +1,84 @@
-"""Where pretrained weights come from: torchvision's ImageNet files or a file the reader names."""
+"""Where pretrained weights come from: a published file, fetched once, or a file that the reader names."""
 
+import http.client
 import logging
+import os
+import re
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import Tensor
 
-from gsv_pipeline.errors import DataError
+from gsv_pipeline.errors import ConfigError, DataError
+from gsv_pipeline.models.backbones.published import NONE, Published, published_weights
 from gsv_pipeline.models.checkpoint import read_state_dict
 
 logger = logging.getLogger(__name__)
 
 
-def read_pretrained(architecture: str, weights: str | Path) -> tuple[dict[str, Tensor], str]:
+def read_pretrained(backbone: str, weights: str | Path) -> tuple[dict[str, Tensor], str]:
     """Read the state dict that `weights` names.
 
     Args:
-        architecture: Torchvision's name of the network.
-        weights: "imagenet" (downloaded once into torch's hub cache), or a state dict file.
+        backbone: Row of `BACKBONES`.
+        weights: One of `published_weights` (downloaded once into torch's hub cache), or a state dict file.
 
     Returns:
         The tensors by key, and the words that name their source in an error.
 
     Raises:
+        ConfigError: `weights` is a word that names no published file.
         DataError: The download failed, or the file is missing or no state dict.
     """
-    path = _imagenet_file(imagenet_url(architecture)) if str(weights) == "imagenet" else Path(weights).expanduser()
-    return read_state_dict(path), f"{architecture} weights {path}"
+    check_weights(backbone, weights)
+    known = published_weights(backbone).get(str(weights))
+    path = _published_file(backbone, known) if known else Path(weights).expanduser()
+    return read_state_dict(path), f"{backbone} weights {path}"
 
 
-def imagenet_url(architecture: str) -> str:
-    """Address of torchvision's IMAGENET1K_V1 weights, with the start of their SHA-256 in its name."""
-    url: str = torchvision.models.get_model_weights(architecture)["IMAGENET1K_V1"].url
-    return url
+def check_weights(backbone: str, weights: str | Path) -> None:
+    """Refuse a word that is neither `none`, nor published weights of this backbone, nor a file. Nothing is fetched.
+
+    Args:
+        backbone: Row of `BACKBONES`.
+        weights: As the experiment gave it.
+
+    Raises:
+        ConfigError: Such a word, with those that exist.
+    """
+    known = [*published_weights(backbone), NONE]
+    path = Path(weights).expanduser()
+    is_word = len(path.parts) == 1 and not path.suffix and not path.exists()
+    if is_word and str(weights) not in known:
+        raise ConfigError(f"backbone '{backbone}': 'weights' is '{weights}'; expected {', '.join(known)} or a file.")
 
 
-def _imagenet_file(url: str) -> Path:
-    name = url.rsplit("/", 1)[-1]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+def _published_file(backbone: str, known: Published) -> Path:
+    path = Path(torch.hub.get_dir()) / "checkpoints" / known.file_name
     if path.is_file():
         return path
-    logger.info("Downloading %s to %s", url, path)
-    sha256 = Path(name).stem.rsplit("-", 1)[-1]
+    logger.info("Downloading %s to %s", known.url, path)
+    # Of its own for each process: two that start together must not write into one file.
+    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
-    except (OSError, RuntimeError) as error:
+        _download(known, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError, http.client.HTTPException, DataError) as error:
         raise DataError(
-            f"No ImageNet weights: {path} does not exist and {url} could not be fetched ({error}). "
-            "Fetch that address elsewhere and put the file there, "
+            f"No published weights of {backbone}: {path} does not exist, and {known.url} could not be fetched "
+            f"({error}). Fetch that address elsewhere and put the file there under that name, "
             "or set the backbone's 'weights' to a state dict file or to none.",
-            details={"expected": str(path), "url": url},
+            details={"expected": str(path), "url": known.url},
         ) from error
+    finally:
+        partial.unlink(missing_ok=True)
     return path
+
+
+def _download(known: Published, target: Path) -> None:
+    hashed = re.search(r"-([0-9a-f]{8,})\.\w+$", known.file_name)
+    torch.hub.download_url_to_file(known.url, str(target), hash_prefix=hashed and hashed.group(1), progress=False)
+    if not hashed:
+        # A connection that breaks ends such a download without a word; only reading the file tells.
+        read_state_dict(target)
