@@ -43,8 +43,8 @@ def build_optimizer(
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     if not trainable:
         raise ConfigError(
-            "Nothing to train: every parameter is frozen. Lower the backbone's 'layers_to_freeze', raise 'trained_blocks', "
-            "or choose an aggregator with parameters."
+            "Nothing to train: every parameter is frozen. Lower the backbone's 'layers_to_freeze', raise its "
+            "'trained_blocks', or choose an aggregator with parameters."
         )
     return OPTIMIZERS.build(
         name, parameters=trainable, learning_rate=learning_rate, weight_decay=weight_decay, **arguments
