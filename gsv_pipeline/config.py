@@ -219,7 +219,8 @@ def load_experiment(layout: Layout, name: str, overrides: Sequence[str] = ()) ->
         raise ConfigError(f"{files[name]}: 'name' is the file's name and cannot be set.")
     if "overrides" in values:
         raise ConfigError(f"{files[name]}: 'overrides' are given on the command line, as key=value.")
-    experiment = _validate({**values, "name": name, "overrides": tuple(overrides)}, source=files[name])
+    told = f"{files[name]} with {' '.join(overrides)}" if overrides else str(files[name])
+    experiment = _validate({**values, "name": name, "overrides": tuple(overrides)}, source=told)
     if experiment.weights is not None:
         experiment = experiment.model_copy(update={"weights": files[name].parent / experiment.weights.expanduser()})
     return experiment
@@ -267,7 +268,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     target[last] = value
 
 
-def _validate(values: Mapping[str, Any], *, source: Path) -> Experiment:
+def _validate(values: Mapping[str, Any], *, source: str) -> Experiment:
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:

@@ -83,6 +83,8 @@ def plan_fetch(
         return Fetching(row, found.config["source"], found.config["arguments"])
     chosen = source or row.source
     fetch = resolve(SOURCES[chosen].fetch)
+    if given.get("path") is not None:
+        _check_path(layout.dataset(dataset), given["path"])
     own = _without_address(row.arguments if chosen == row.source else {}, given)
     asked = {**default_arguments(fetch), **own, **given}
     try:
@@ -102,6 +104,20 @@ def _row(layout: Layout, dataset: str, source: str | None) -> Dataset:
         return dataset_row(layout, dataset)
     check_name(layout, dataset)
     return Dataset(source, f"{dataset}, from source '{source}'.", NO_LICENCE)
+
+
+def _check_path(artifact: Path, path: Any) -> None:
+    """Refuse what lies where the data set itself will be, or around it: it would be replaced by a note about itself.
+
+    Raises:
+        ConfigError: It does.
+    """
+    given, place = Path(str(path)).expanduser().resolve(), artifact.resolve()
+    if given.is_relative_to(place) or place.is_relative_to(given):
+        raise ConfigError(
+            f"{given} lies where the pipeline keeps what it fetches ({artifact}), and would be replaced. "
+            "Move it out of there, and give its new path."
+        )
 
 
 def _definition(arguments: Mapping[str, Any]) -> dict[str, Any]:

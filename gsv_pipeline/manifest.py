@@ -12,6 +12,7 @@ from gsv_pipeline.layout import MANIFEST, Layout
 
 SCHEMA: Final = 1
 _ABSENT: Final = "nothing"
+_OTHER_SETTINGS: Final = "it was made by another configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Recipe:
     config: Mapping[str, Any] | None
     command: str
     inputs: tuple["Recipe", ...] = ()
+    has_settings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def why_stale(layout: Layout, recipe: Recipe) -> str | None:
     if found.versions != dict(recipe.versions):
         return f"the code that makes it has a new version ({_difference(found.versions, recipe.versions)})"
     if recipe.config is not None and found.config != as_json(recipe.config):
-        return f"it was made by another configuration ({_difference(found.config, as_json(recipe.config))})"
+        return f"{_OTHER_SETTINGS} ({_difference(found.config, as_json(recipe.config))})"
     return None
 
 
@@ -103,8 +105,10 @@ def require(layout: Layout, recipe: Recipe) -> Manifest:
     if reason is None and found is not None:
         return found
     key = layout.key(recipe.path)
+    is_other = recipe.has_settings and reason is not None and reason.startswith(_OTHER_SETTINGS)
+    repeat = " Repeat the settings that it was made with (KEY=VALUE), or make it anew." if is_other else ""
     raise StaleInputError(
-        f"'{key}' is needed, but {reason}. Run: {recipe.command}",
+        f"'{key}' is needed, but {reason}.{repeat} Run: {recipe.command}",
         {"artifact": key, "reason": reason or "", "run": recipe.command},
     )
 

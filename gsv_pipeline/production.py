@@ -27,6 +27,7 @@ from gsv_pipeline.tracking import Tracker
 
 _DISK_FULL: Final = ("No space left on device", "Disk quota exceeded")
 _NO_ROOM_BYTES: Final = 1 << 20
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def produce(
             return _cached(recipe, key, tracker)
         for item in recipe.inputs:
             require(layout, item)
+        _check_is_ours(recipe.path)
         try:
             result = _write(layout, recipe, write, keep_previous=keep_previous)
         except BaseException as error:
@@ -152,6 +154,25 @@ def _replace(layout: Layout, artifact: Path, partial: Path, *, keep_previous: bo
     partial.rename(artifact)
     if not keep_previous:
         _remove(previous)
+
+
+def _check_is_ours(artifact: Path) -> None:
+    """Refuse to replace what the pipeline did not make.
+
+    Raises:
+        DataError: A link, or a folder with files and without a manifest.
+    """
+    if artifact.is_symlink():
+        raise DataError(
+            f"{artifact} is a link, and the pipeline replaces whole folders. Remove the link, and keep the whole data "
+            "root elsewhere instead (--data-root, or a link in its place)."
+        )
+    if artifact.is_dir() and read_manifest(artifact) is None and any(artifact.iterdir()):
+        first = ", ".join(sorted(item.name for item in artifact.iterdir())[:_SHOWN])
+        raise DataError(
+            f"{artifact} holds files that the pipeline did not make ({first}), and would be replaced. "
+            "Move them elsewhere."
+        )
 
 
 def _recover(layout: Layout, artifact: Path) -> None:

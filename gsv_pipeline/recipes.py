@@ -57,6 +57,7 @@ def places_of(layout: Layout, experiment: Experiment) -> Recipe:
         config,
         f"gsv-pipeline places {experiment.name}{experiment.settings}",
         (catalog_of(layout, experiment.dataset),),
+        has_settings=True,
     )
 
 
@@ -84,7 +85,7 @@ def checkpoint(layout: Layout, experiment: Experiment) -> Recipe:
             *(benchmark(layout, name) for name in experiment.training.validation),
         )
     command = f"gsv-pipeline train {experiment.name}{experiment.settings}"
-    return Recipe(layout.checkpoint(experiment.name), versions, config, command, inputs)
+    return Recipe(layout.checkpoint(experiment.name), versions, config, command, inputs, has_settings=True)
 
 
 def benchmark(layout: Layout, name: str) -> Recipe:
@@ -117,6 +118,7 @@ def embeddings_of(layout: Layout, experiment: Experiment, benchmark_name: str) -
         architecture(experiment),
         f"gsv-pipeline embed {benchmark_name} --experiment {experiment.name}{experiment.settings}",
         (checkpoint(layout, experiment), benchmark(layout, benchmark_name)),
+        has_settings=True,
     )
 
 

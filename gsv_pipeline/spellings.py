@@ -1,5 +1,6 @@
 """What people may write in the clauses of a filter, and the one value that each spelling becomes. No YAML here."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -51,11 +52,11 @@ def _hemispheres(value: Any) -> tuple[str, ...]:
 
 
 def _seasons(value: Any) -> tuple[str, ...]:
-    return _among("season", SEASONS, value)
+    return _among("season", SEASONS, ["autumn" if str(item).lower() == "fall" else item for item in _some(value)])
 
 
 def _years(value: Any) -> tuple[int, int]:
-    parts = value.replace("–", "-").split("-") if isinstance(value, str) else _listed(value)
+    parts = re.split(r"–|-|\.\.|,", value) if isinstance(value, str) else _listed(value)
     years = [int(part) for part in parts if str(part).strip().isdecimal()]
     if not (len(parts) == len(years) in (1, 2) and 1 <= years[0] <= years[-1] <= 9999):
         raise ValueError(f"expected a year, [from, to] or 2012-2016 with the earlier one first, found {value!r}")
@@ -63,7 +64,16 @@ def _years(value: Any) -> tuple[int, int]:
 
 
 def _months(value: Any) -> tuple[int, ...]:
-    return tuple(sorted({_month(item) for item in _some(value)}))
+    return tuple(sorted({month for item in _some(value) for month in _month_or_span(item)}))
+
+
+def _month_or_span(value: Any) -> list[int]:
+    """`7`, `july`, or a span such as `june-august`, which may go over the year's end."""
+    first, separator, last = str(value).replace("–", "-").replace("..", "-").partition("-")
+    if not separator:
+        return [_month(value)]
+    start, end = _month(first), _month(last)
+    return [(start - 1 + step) % len(MONTHS) + 1 for step in range((end - start) % len(MONTHS) + 1)]
 
 
 def _month(value: Any) -> int:
@@ -76,9 +86,14 @@ def _month(value: Any) -> int:
 
 
 def _pair(value: Any) -> Any:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValueError(f"expected two numbers, [from, to], found {value!r}")
-    return value
+    """Two numbers: `[40, 60]`, `40, 60`, `40..60`, or `40-60` where none is negative."""
+    found = value
+    if isinstance(value, str):
+        separator = next((mark for mark in (",", "..", "–") if mark in value), "-")
+        found = [part.strip() for part in value.split(separator)]
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        raise ValueError(f"expected two numbers such as [40, 60] or 40..60, found {value!r}")
+    return found
 
 
 def _latitudes(value: tuple[float, float]) -> tuple[float, float]:

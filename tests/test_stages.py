@@ -403,8 +403,10 @@ def test_a_new_name_with_a_source_defines_a_data_set_once_it_is_there(tiny_demo:
     layout = Layout(tmp_path / "data")
     with pytest.raises(ConfigError, match="Unknown data set 'mine'"):
         stages.fetch_dataset(layout, "mine", tracker=TRACKER)
+    (tmp_path / "other").mkdir()
+    wrong = {"path": str(tmp_path / "other")}
     with pytest.raises(DataError, match="is no copy of GSV-Cities"):
-        stages.fetch_dataset(layout, "mine", tracker=TRACKER, source="folder", arguments={"path": str(tmp_path)})
+        stages.fetch_dataset(layout, "mine", tracker=TRACKER, source="folder", arguments=wrong)
     assert "mine" not in dataset_rows(layout)
     path = str(tiny_demo / "dataset" / "demo")
     stages.fetch_dataset(layout, "mine", tracker=TRACKER, source="folder", arguments={"path": path})
@@ -674,3 +676,34 @@ def test_a_city_may_be_called_as_people_call_it(tiny_layout: Layout) -> None:
         stages.check_experiment(tiny_layout, tiny_experiment(tiny_layout, f"places.cities=[{named}]"))
     with pytest.raises(ConfigError, match="Unknown city 'Rome'"):
         stages.check_experiment(tiny_layout, tiny_experiment(tiny_layout, "places.exclude_cities=[Rome]"))
+
+
+@pytest.mark.parametrize("source", ["folder", "photographs"])
+@pytest.mark.parametrize("where", ["", "below", ".."])
+def test_photographs_that_lie_where_the_data_set_will_be_are_never_replaced(
+    tiny_demo: Path, tmp_path: Path, source: str, where: str
+) -> None:
+    layout = Layout(tmp_path / "data")
+    shutil.copytree(tiny_demo / "dataset" / "demo", layout.dataset("mine") / "below")
+    before = sorted(layout.root.rglob("*"))
+    with pytest.raises(ConfigError, match="lies where the pipeline keeps what it fetches"):
+        stages.fetch_dataset(
+            layout, "mine", tracker=TRACKER, source=source, arguments={"path": str(layout.dataset("mine") / where)}
+        )
+    assert [path for path in sorted(layout.root.rglob("*")) if path.is_file()] == [p for p in before if p.is_file()]
+
+
+def test_a_folder_that_the_pipeline_did_not_make_is_never_replaced(tiny_demo: Path, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    layout.dataset("mine").mkdir(parents=True)
+    (layout.dataset("mine") / "notes.txt").write_text("mine")
+    where = {"source": "folder", "arguments": {"path": str(tiny_demo / "dataset" / "demo")}}
+    with pytest.raises(DataError, match=r"holds files that the pipeline did not make \(notes.txt\)"):
+        stages.fetch_dataset(layout, "mine", tracker=TRACKER, **where)
+    assert (layout.dataset("mine") / "notes.txt").read_text() == "mine"
+    shutil.rmtree(layout.dataset("mine"))
+    (tmp_path / "disk").mkdir()
+    layout.dataset("mine").symlink_to(tmp_path / "disk")
+    with pytest.raises(DataError, match="is a link, and the pipeline replaces whole folders"):
+        stages.fetch_dataset(layout, "mine", tracker=TRACKER, **where)
+    assert layout.dataset("mine").is_symlink()

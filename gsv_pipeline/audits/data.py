@@ -13,7 +13,7 @@ from gsv_pipeline.audits import AUDITS, Verdict
 from gsv_pipeline.benchmarks.data import check_benchmark, load_benchmark
 from gsv_pipeline.catalog import schema
 from gsv_pipeline.catalog.headers import quick_look
-from gsv_pipeline.catalog.report import RULES, Findings, ValidationReport
+from gsv_pipeline.catalog.report import REPORT_PAGE, RULES, Findings, ValidationReport
 from gsv_pipeline.catalog.rows import Reader, reader_of
 from gsv_pipeline.catalog.tables import read_table
 from gsv_pipeline.catalog.validate import Published, row_problems, table_findings
@@ -62,7 +62,7 @@ def audit_catalog(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str
         "schema": _none_of(
             _strange_columns(table), "columns are not as the schema has them", {"columns": table.shape[1]}
         ),
-        "quarantine": _quarantine(report),
+        "quarantine": _quarantine(report, page=layout.catalog(dataset) / REPORT_PAGE),
         "unchanged": Verdict(passed=True, message="As expected.") if same else _CHANGED,
     }
     row = dataset_row(layout, dataset)
@@ -93,10 +93,11 @@ def _strange_columns(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _quarantine(report: ValidationReport) -> Verdict:
+def _quarantine(report: ValidationReport, *, page: Path) -> Verdict:
     broken = "; ".join(f"{item.count} × {item.meaning}" for item in report.errors)
-    facts = {"quarantined": report.quarantined, "share": report.quarantined_share, "limit": report.limit}
-    message = f"{report.quarantined} images are in quarantine ({100 * report.quarantined_share:.2g} %): {broken}"
+    facts = {"quarantined": report.quarantined, "share": round(report.quarantined_share, 6), "limit": report.limit}
+    share = f"{100 * report.quarantined_share:.2g} %, the limit is {100 * report.limit:.2g} %"
+    message = f"{report.quarantined} images are in quarantine ({share}): {broken}. Everything is listed in {page}."
     return Verdict(passed=report.is_sound, message=message if broken else "Nothing is in quarantine.", facts=facts)
 
 

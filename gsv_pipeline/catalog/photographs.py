@@ -253,9 +253,9 @@ def _rows_of_table(city: CityFiles, shared: _TableRows, findings: Findings) -> p
     # What concerns the whole table is told once, with its first city.
     if shared.table.encoding:
         findings.add("csv_encoding", [f"{shared.table.path.name}: {shared.table.encoding}"])
-    lonely = _frame(shared.lonely())
-    lonely["problem"], lonely["detail"] = "image_without_row", "no row of the table names it"
-    return pd.concat([rows, lonely], ignore_index=True)
+    # Who writes a table chooses: a photograph that it leaves out is told, and is no fault of the data set.
+    findings.add("image_not_named", list(shared.lonely()))
+    return rows
 
 
 def _chosen_rows(shared: _TableRows, chosen: list[int]) -> pd.DataFrame:

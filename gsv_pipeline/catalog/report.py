@@ -57,6 +57,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "place_of_few_images": Rule("warning", "a place has fewer than 4 images", "place"),
     "place_of_many_images": Rule("warning", "a place has more than 20 images", "place"),
     "places_close_together": Rule("warning", "two places are less than 100 m apart", "place"),
+    "image_not_named": Rule("warning", "a photograph that no row of its table names is not used"),
     "strange_name": Rule("warning", "a file is not named as published"),
     "csv_rebuilt": Rule(
         "warning", "a city's CSV is missing or damaged; its rows were rebuilt from image names", "city"

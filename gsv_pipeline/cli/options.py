@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from gsv_pipeline.config import parse_setting
+from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.production import StageResult
+
+_AS_TYPED: Final = frozenset({"handle", "path", "sha256", "table", "url"})
 
 force_option = click.option("--force", is_flag=True, help="Compute even when nothing changed.")
 experiment_option = click.option(
@@ -25,12 +28,32 @@ overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE].
 
 
 def pairs(arguments: Sequence[str]) -> dict[str, Any]:
-    """`key=value` texts as a mapping."""
-    return dict(parse_setting(argument) for argument in arguments)
+    """`key=value` texts as a mapping; paths, addresses and hashes are taken as they are typed.
+
+    Raises:
+        ConfigError: No `=`, no value, or a value that is not readable as YAML.
+    """
+    return dict(_pair(argument) for argument in arguments)
+
+
+def _pair(argument: str) -> tuple[str, Any]:
+    key, separator, text = argument.partition("=")
+    if key.strip() not in _AS_TYPED or not separator:
+        return parse_setting(argument)
+    if not text.strip():
+        raise ConfigError(f"'{argument}' has no value. Expected {key.strip()}=VALUE.")
+    return key.strip(), text
 
 
 def filter_overrides(clauses: Sequence[str]) -> list[str]:
-    """`--filter` clauses as settings of the experiment."""
+    """`--filter` clauses as settings of the experiment.
+
+    Raises:
+        ConfigError: A clause without a value: an empty variable of a shell must not mean "everything".
+    """
+    for clause in clauses:
+        if not clause.partition("=")[2].strip():
+            raise ConfigError(f"--filter '{clause}' has no value. Expected CLAUSE=VALUE, for example hemisphere=north.")
     return [f"places.{clause}" for clause in clauses]
 
 

@@ -22,8 +22,20 @@ from gsv_pipeline.production import StageResult
 from gsv_pipeline.sources import SOURCES
 from gsv_pipeline.tracking.console import ConsoleTracker
 
+_FETCH_HELP: Final = """Get a data set from its source; KEY=VALUE are the source's arguments.
 
-@click.command()
+\b
+gsv-pipeline fetch demo seed=2                           render another city
+gsv-pipeline fetch gsv_cities                            download it from Kaggle
+gsv-pipeline fetch gsv_cities --source folder path=/my/copy
+                                                         use a copy where it lies
+gsv-pipeline fetch gsv_cities_light                      download the small release
+gsv-pipeline fetch my_town --source photographs path=/photos/town
+                                                         use your own photographs
+"""
+
+
+@click.command(help=_FETCH_HELP)
 @click.argument("dataset")
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
@@ -32,15 +44,7 @@ from gsv_pipeline.tracking.console import ConsoleTracker
 @force_option
 @click.pass_obj
 def fetch(layout: Layout, dataset: str, arguments: tuple[str, ...], source: str | None, force: bool) -> None:
-    r"""Get a data set from its source; KEY=VALUE are the source's arguments.
-
-    \b
-    gsv-pipeline fetch demo seed=2                                       render another city
-    gsv-pipeline fetch gsv_cities                                        download it from Kaggle
-    gsv-pipeline fetch gsv_cities --source folder path=/my/copy          use a copy where it lies
-    gsv-pipeline fetch gsv_cities_light                                  download the small release
-    gsv-pipeline fetch my_town --source photographs path=/photos/town    use your own photographs
-    """
+    """Fetch; `_FETCH_HELP` is what people read."""
     result = stages.fetch_dataset(
         layout, dataset, tracker=ConsoleTracker(), source=source, arguments=pairs(arguments), force=force
     )
@@ -94,12 +98,20 @@ def places(layout: Layout, experiment: str, overrides: tuple[str, ...], clauses:
 @click.command()
 @click.argument("experiment")
 @overrides_argument
+@filter_option
 @click.option("--restart", is_flag=True, help="Train anew although a checkpoint or an interrupted run is there.")
 @click.option("--replace", is_flag=True, help="Train anew only if settings changed, instead of refusing.")
 @click.pass_obj
-def train(layout: Layout, experiment: str, overrides: tuple[str, ...], restart: bool, replace: bool) -> None:
+def train(
+    layout: Layout,
+    experiment: str,
+    overrides: tuple[str, ...],
+    clauses: tuple[str, ...],
+    restart: bool,
+    replace: bool,
+) -> None:
     """Train an experiment, or import its weights; an interrupted run goes on."""
-    chosen = load_experiment(layout, experiment, overrides)
+    chosen = load_experiment(layout, experiment, [*overrides, *filter_overrides(clauses)])
     show_result(stages.train(layout, chosen, tracker=ConsoleTracker(), restart=restart, replace=replace))
 
 

@@ -11,7 +11,7 @@ from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.places.filters import Settings, conditions
 from gsv_pipeline.places.rows import Condition, Ints, Rows, listing
 from gsv_pipeline.registry import unknown_name
-from gsv_pipeline.sources.published import canonical_city
+from gsv_pipeline.sources.published import CITY_ALIASES
 
 PLACES_FILE: Final = "places.parquet"
 COLUMNS: Final = ("label", "place_id", "city", "image_id", "year", "month", "bearing", "lat", "lon", "content")
@@ -117,8 +117,10 @@ def known_city(city: str, available: Sequence[str]) -> str:
     Raises:
         ConfigError: The catalog does not have it.
     """
-    found = city if city in available else canonical_city(city)
-    if found not in available:
+    by_name = {name.lower(): name for name in available}
+    aliases = {alias.lower(): code for alias, code in CITY_ALIASES.items()}
+    found = by_name.get(city.lower()) or by_name.get(aliases.get(city.lower(), "").lower())
+    if found is None:
         raise ConfigError(unknown_name("city", city, available))
     return found
 

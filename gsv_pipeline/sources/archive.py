@@ -43,10 +43,7 @@ def fetch(
     """
     if (url is None) == (path is None):
         given = "neither" if url is None else "both"
-        raise ConfigError(
-            f"source 'archive': {given} of url and path given, expected one of them. A file in place of a data set's "
-            "own address: path=/where/it/is.zip url=null."
-        )
+        raise ConfigError(f"source 'archive': {given} of url and path given, expected one of them.")
     if url is not None:
         return _from_url(str(url), target, downloads, sha256=sha256, tracker=tracker)
     return _from_path(str(path), target, sha256=sha256, tracker=tracker)

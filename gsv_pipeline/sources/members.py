@@ -64,7 +64,7 @@ def checked_name(name: str) -> str:
     if _UNSAFE.search(name):
         raise BadArchiveError(
             f"The archive holds {shown(name)}, a path that leads out of its folder. "
-            "Nothing of it is kept. Get the archive from its publisher."
+            "Nothing that was unpacked is kept. Get the archive from its publisher."
         )
     if not _REDUNDANT.search(name):
         return name
@@ -75,7 +75,7 @@ def refused(name: str, *, kind: str) -> BadArchiveError:
     """The error for a member that is neither a file nor a folder."""
     return BadArchiveError(
         f"The archive holds {shown(name)}, {kind}; expected files and folders only. "
-        "Nothing of it is kept. Get the archive from its publisher."
+        "Nothing that was unpacked is kept. Get the archive from its publisher."
     )
 
 
@@ -94,5 +94,5 @@ def too_large(archive_bytes: int) -> BadArchiveError:
     return BadArchiveError(
         f"The archive of {human_bytes(archive_bytes)} unpacks to more than {human_bytes(limit_of(archive_bytes))}; "
         f"photographs unpack to about their own size, and more than {MAX_RATIO} times is refused. "
-        "Nothing of it is kept. If you trust it, unpack it yourself and use the source 'folder'."
+        "Nothing that was unpacked is kept. If you trust it, unpack it yourself and use the source 'folder'."
     )

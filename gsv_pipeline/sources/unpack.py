@@ -120,7 +120,7 @@ def _explained(archive: Path, target: Path) -> Iterator[None]:
 
 def _damaged(archive: Path, error: Exception) -> BadArchiveError:
     return BadArchiveError(
-        f"{archive.name} is damaged or cut off ({error or type(error).__name__}). Nothing of it is kept. "
+        f"{archive.name} is damaged or cut off ({error or type(error).__name__}). Nothing that was unpacked is kept. "
         "Get it again; if that does not help, ask its publisher for the SHA-256."
     )
 

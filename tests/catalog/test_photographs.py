@@ -271,7 +271,7 @@ def test_a_heading_goes_by_three_names(root, column):
     assert read(root, table="places.csv")["northdeg"].tolist() == [12.5]
 
 
-def test_every_broken_row_is_kept_with_its_reason_and_its_line(root, tmp_path):
+def test_every_broken_row_is_kept_with_its_reason_and_its_line_and_what_no_row_names_is_told(root, tmp_path):
     sound = [f"{letter}.jpg" for letter in "abcdefghijklm"]
     touch(root, *sound, "lonely.jpg", "sub/alone.png")
     touch(tmp_path, "outside.jpg")
@@ -296,16 +296,12 @@ def test_every_broken_row_is_kept_with_its_reason_and_its_line(root, tmp_path):
         "m.jpg,1,5,-180.5,9,2013,7": ("coordinates_out_of_range", "lon is -180.5", "m.jpg"),
     }
     write_table(root, "image,place_id,lat,lon,heading,year,month", "a.jpg,1,5,5,9,2013,7", *broken)
-    rows = read(root, table="places.csv")
+    findings = Findings()
+    rows = read(root, findings, table="places.csv")
     told = rows[["problem", "detail", "image_id"]].apply(tuple, axis=1).tolist()
-    assert told == [
-        ("", "", "a.jpg"),
-        *broken.values(),
-        ("image_without_row", "no row of the table names it", "lonely.jpg"),
-        ("image_without_row", "no row of the table names it", "sub/alone.png"),
-    ]
-    assert rows["origin"].tolist()[:-2] == [f"places.csv:{line}" for line in range(2, len(broken) + 3)]
-    assert rows["origin"].tolist()[-2:] == ["lonely.jpg", "sub/alone.png"]
+    assert told == [("", "", "a.jpg"), *broken.values()]
+    assert rows["origin"].tolist() == [f"places.csv:{line}" for line in range(2, len(broken) + 3)]
+    assert findings.noted()["image_not_named"] == (2, ["lonely.jpg", "sub/alone.png"])
 
 
 def test_rows_of_several_cities_are_told_apart_and_each_row_and_file_is_told_once(root):
@@ -327,15 +323,12 @@ def test_rows_of_several_cities_are_told_apart_and_each_row_and_file_is_told_onc
     assert told == [
         ("Oslo", "places.csv:3", ""),
         ("Oslo", "places.csv:5", "image_named_twice"),
-        ("Oslo", "lonely.jpg", "image_without_row"),
         ("Rome", "places.csv:2", ""),
         ("Rome", "places.csv:4", ""),
         ("Rome", "places.csv:7", "missing_image"),
         ("my_town", "places.csv:6", "missing_image"),
     ]
-    report = findings.report({"image": 7}, quarantined=4, limit=1.0, level="names")
-    assert report.count("csv_encoding") == 1
-    assert [item.examples for item in report.warnings] == [("places.csv: cp1252",)]
+    assert findings.noted() == {"csv_encoding": (1, ["places.csv: cp1252"]), "image_not_named": (1, ["lonely.jpg"])}
 
 
 def test_a_table_beside_the_photographs_is_read_from_where_it_is(root, tmp_path):

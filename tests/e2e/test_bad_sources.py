@@ -152,7 +152,10 @@ def given_up(found: str, *faults: Fault, starts: tuple[int, ...] = (0,)) -> Bad:
     return Bad(says, RunError, 1, faults=faults, tries=TRIES, starts=starts)
 
 
-ESCAPES = ("a path that leads out of its folder", "Nothing of it is kept. Get the archive from its publisher")
+ESCAPES = (
+    "a path that leads out of its folder",
+    "Nothing that was unpacked is kept. Get the archive from its publisher",
+)
 LINKS = ("a symbolic link", "expected files and folders only", "Get the archive from its publisher")
 BOMB = ("The archive of 1.1 MB unpacks to more than 100.0 MB", "photographs unpack to about their own size", "'folder'")
 FULL = "Free some space"
@@ -205,7 +208,7 @@ BAD: Mapping[str, Bad] = {
     "bomb": Bad(BOMB, content=lambda: bomb(zipped)),
     "bomb, tar": Bad(BOMB, content=lambda: bomb(tarred)),
     "cut off before it was published": Bad(
-        ("town.zip is damaged or cut off (", "Nothing of it is kept. Get it again", "ask its publisher"),
+        ("town.zip is damaged or cut off (", "Nothing that was unpacked is kept. Get it again", "ask its publisher"),
         content=lambda: zipped(ROME)[:-30],
     ),
     "something else": Bad(

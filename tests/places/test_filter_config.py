@@ -91,8 +91,8 @@ def test_the_command_line_spells_clauses_as_the_file_does(load):
         ),
         ("latitude: [-91, 40]", "latitude: expected [south, north] within -90 to 90"),
         ("latitude: [.nan, 40]", "latitude: expected [south, north] within -90 to 90"),
-        ("latitude: 50", "latitude: expected two numbers, [from, to], found 50"),
-        ("latitude: [1, 2, 3]", "latitude: expected two numbers, [from, to], found [1, 2, 3]"),
+        ("latitude: 50", "latitude: expected two numbers such as [40, 60] or 40..60, found 50"),
+        ("latitude: [1, 2, 3]", "latitude: expected two numbers such as [40, 60] or 40..60, found [1, 2, 3]"),
         ("longitude: [10, 181]", "longitude: expected [west, east] within -180 to 180, found [10.0, 181.0]"),
         ("hemisphere: nort", "hemisphere: Unknown hemisphere 'nort'. Did you mean 'north'? Available: east, north"),
         ("hemisphere: [north, south]", "hemisphere: no place is in both north and south: name one of them"),
@@ -124,6 +124,23 @@ def test_what_no_clause_can_mean_is_refused_with_what_is_expected(load, text, wo
     with pytest.raises(ConfigError) as caught:
         load(text)
     assert f"places: {words}" in str(caught.value) or f"places.{words}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("latitude: 40, 60", {"latitude": [40.0, 60.0]}),
+        ("latitude: -10..60", {"latitude": [-10.0, 60.0]}),
+        ("bearing: 315-45", {"bearing": [315.0, 45.0]}),
+        ("years: 2012, 2016", {"years": [2012, 2016]}),
+        ("years: 2012..2016", {"years": [2012, 2016]}),
+        ("months: june-august", {"months": [6, 7, 8]}),
+        ("months: 11-2", {"months": [1, 2, 11, 12]}),
+        ("season: fall", {"season": ["autumn"]}),
+    ],
+)
+def test_ranges_may_be_written_as_people_write_them(load, text, stated):
+    assert load(text).stated() == stated
 
 
 def test_each_month_is_in_one_season():

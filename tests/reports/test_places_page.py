@@ -155,7 +155,7 @@ def test_the_licence_is_said_only_where_it_forbids_redistribution(tmp_path: Path
     bound = page(tmp_path, places_table([4]), licence="CC BY-NC-ND 4.0", redistributable=False)
 
     assert "licence" not in free.text
-    assert "The photographs’ licence, CC BY-NC-ND 4.0, forbids redistribution" in bound.text
+    assert "Licence of the photographs: CC BY-NC-ND 4.0" in bound.text
     assert "do not publish it" in bound.text
 
 

@@ -22,6 +22,7 @@ _SEPARATION_M: Final = 125.0
 """Between the centres of two places, so that no two of their images come closer than 100 m."""
 
 _DATABASE_IMAGES: Final = 3
+_LARGEST: Final = 100_000  # far more than anyone renders; beyond it memory ends before the message could
 _SMALLEST: Final = {
     "cities": 1,
     "places": 1,
@@ -58,7 +59,7 @@ class Sizes:
 
     def __post_init__(self) -> None:
         for name, least in _SMALLEST.items():
-            most = len(TRAINING) if name == "cities" else math.inf
+            most = len(TRAINING) if name == "cities" else _LARGEST
             check_whole(name, getattr(self, name), least=least, most=most)
 
 
