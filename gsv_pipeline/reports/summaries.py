@@ -33,6 +33,7 @@ Row = Sequence[str | int]
 COLUMNS: Final = 6
 ROWS: Final = 3
 PLACES: Final = 6
+_EXAMPLE: Final = 36  # characters
 PLACE_HEIGHT: Final = 96  # pixels; six places of six photographs stay below 300 KB of Markdown
 NO_PLACES: Final = "The experiment imports weights, so it needs no places."
 
@@ -69,12 +70,17 @@ def validation_table(layout: Layout, dataset: str) -> str:
             item.meaning,
             item.count,
             share_text(item.share),
-            _code(item.examples[0] if item.examples else ""),
+            _code(_short(item.examples[0] if item.examples else "")),
         ]
         for item in broken_rules(report)
     ]
     head = ["severity", "what was found", "count", "share", "first example"]
     return f"{_verdict(report)}\n\n{_markdown(head, rows) if rows else 'Nothing broke a rule.'}"
+
+
+def _short(text: str) -> str:
+    """The end of a long text, where names differ: a wide table is cut off in the UI."""
+    return text if len(text) <= _EXAMPLE else f"…{text[-_EXAMPLE:]}"
 
 
 def places_sheet(layout: Layout, experiment: Experiment) -> str:
