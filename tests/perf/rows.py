@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from tests.perf.augmentation_rows import AUGMENTATION_ROWS
 from tests.perf.catalog_rows import CATALOG_ROWS
 from tests.perf.loss_rows import LOSS_ROWS
 from tests.perf.measure import Row, in_turn
@@ -106,6 +107,7 @@ ROWS: Final[Mapping[str, Callable[[], Row]]] = {
     "place_lookup": look_places_up,
     "worker_memory": worker_memory,
     **LOSS_ROWS,
+    **AUGMENTATION_ROWS,
     "recall": count_recall,
     "describe": describe_images,
     "demo_again": demo_again,
