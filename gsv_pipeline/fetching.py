@@ -14,7 +14,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, as_json, read_manifest
 from gsv_pipeline.registry import check_arguments, default_arguments, resolve, unknown_name
 from gsv_pipeline.sources import DATASETS, SOURCES, Dataset
-from gsv_pipeline.sources.addresses import without_secrets
+from gsv_pipeline.sources.downloads.addresses import without_secrets
 from gsv_pipeline.sources.location import Location, listing_of, read_location
 from gsv_pipeline.sources.own import NO_LICENCE, PROVIDED, check_name, dataset_row, define_dataset, is_defined
 from gsv_pipeline.tracking import Tracker

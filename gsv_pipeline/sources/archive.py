@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from gsv_pipeline.errors import ConfigError, DataError
-from gsv_pipeline.sources.addresses import without_secrets
-from gsv_pipeline.sources.checksum import check_sha256, hash_file, wrong_hash
-from gsv_pipeline.sources.download import discard, download
+from gsv_pipeline.sources.archives.members import BadArchiveError
+from gsv_pipeline.sources.archives.unpack import unpack
+from gsv_pipeline.sources.downloads.addresses import without_secrets
+from gsv_pipeline.sources.downloads.checksum import check_sha256, hash_file, wrong_hash
+from gsv_pipeline.sources.downloads.download import discard, download
 from gsv_pipeline.sources.location import LOCATION_FILE, find_root, write_location
-from gsv_pipeline.sources.members import BadArchiveError
-from gsv_pipeline.sources.unpack import unpack
 from gsv_pipeline.tracking import Tracker
 
 UNPACKS_TO: Final = 1.1

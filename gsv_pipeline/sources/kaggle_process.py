@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import gsv_pipeline
 from gsv_pipeline.errors import RunError
+from gsv_pipeline.sources.downloads.refusals import PASSING
 from gsv_pipeline.sources.kaggle_client import CACHE_VARIABLE, Failure
-from gsv_pipeline.sources.refusals import PASSING
 from gsv_pipeline.tracking import Progress, Tracker
 
 CLIENT: Final = "gsv_pipeline.sources.kaggle_client"

@@ -25,7 +25,7 @@ from gsv_pipeline.errors import DataError, GsvError, RunError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.production import StageResult
 from gsv_pipeline.sources import archive, kaggle_process
-from gsv_pipeline.sources.download import Patience, download
+from gsv_pipeline.sources.downloads.download import Patience, download
 from gsv_pipeline.tracking import NullTracker
 from tests import kaggle_server
 from tests.kaggle_server import ARCHIVE, VIEW, KaggleServer

@@ -18,9 +18,9 @@ import pytest
 from gsv_pipeline.errors import ConfigError, DataError, StoppedError
 from gsv_pipeline.registry import check_arguments, resolve
 from gsv_pipeline.sources import DATASETS, LIGHT_URL, SOURCES, archive, disk
-from gsv_pipeline.sources.addresses import check_url
 from gsv_pipeline.sources.archive import fetch
-from gsv_pipeline.sources.download import Patience, download
+from gsv_pipeline.sources.downloads.addresses import check_url
+from gsv_pipeline.sources.downloads.download import Patience, download
 from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import NullTracker
 from tests.loopback import Fault, loopback

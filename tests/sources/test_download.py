@@ -22,11 +22,12 @@ from pathlib import Path
 import pytest
 
 from gsv_pipeline.errors import ConfigError, DataError, RunError, StoppedError
-from gsv_pipeline.sources import disk, remote
-from gsv_pipeline.sources.addresses import without_secrets
-from gsv_pipeline.sources.checksum import check_sha256
+from gsv_pipeline.sources import disk
 from gsv_pipeline.sources.disk import human_bytes
-from gsv_pipeline.sources.download import Patience, download
+from gsv_pipeline.sources.downloads import remote
+from gsv_pipeline.sources.downloads.addresses import without_secrets
+from gsv_pipeline.sources.downloads.checksum import check_sha256
+from gsv_pipeline.sources.downloads.download import Patience, download
 from gsv_pipeline.tracking import NullTracker
 from tests.loopback import Fault, loopback
 
@@ -435,7 +436,7 @@ class Stopper(NullTracker):
 CHILD = """
 import sys
 from pathlib import Path
-from gsv_pipeline.sources.download import download
+from gsv_pipeline.sources.downloads.download import download
 from gsv_pipeline.tracking import NullTracker
 download(sys.argv[1], Path(sys.argv[2]), tracker=NullTracker())
 """

@@ -25,9 +25,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsv_pipeline.errors import DataError
-from gsv_pipeline.sources import disk, members
-from gsv_pipeline.sources.members import BadArchiveError
-from gsv_pipeline.sources.unpack import Unpacked, unpack
+from gsv_pipeline.sources import disk
+from gsv_pipeline.sources.archives import members
+from gsv_pipeline.sources.archives.members import BadArchiveError
+from gsv_pipeline.sources.archives.unpack import Unpacked, unpack
 from gsv_pipeline.tracking import NullTracker
 
 RNG = random.Random(1)

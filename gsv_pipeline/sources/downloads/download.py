@@ -10,12 +10,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gsv_pipeline.errors import DataError, RunError
-from gsv_pipeline.sources.addresses import check_url, without_secrets
-from gsv_pipeline.sources.checksum import check_sha256, hash_file, wrong_hash
 from gsv_pipeline.sources.disk import human_bytes, is_full, require_room
-from gsv_pipeline.sources.parts import Part
-from gsv_pipeline.sources.refusals import BrokenError
-from gsv_pipeline.sources.remote import Answer, ask
+from gsv_pipeline.sources.downloads.addresses import check_url, without_secrets
+from gsv_pipeline.sources.downloads.checksum import check_sha256, hash_file, wrong_hash
+from gsv_pipeline.sources.downloads.parts import Part
+from gsv_pipeline.sources.downloads.refusals import BrokenError
+from gsv_pipeline.sources.downloads.remote import Answer, ask
 from gsv_pipeline.tracking import Tracker
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from gsv_pipeline.manifest import write_json
-from gsv_pipeline.sources.remote import Answer
+from gsv_pipeline.sources.downloads.remote import Answer
 
 _LONGEST_NAME: Final = 80
 

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gsv_pipeline.errors import ConfigError, DataError, GsvError
-from gsv_pipeline.sources.addresses import without_secrets
+from gsv_pipeline.sources.downloads.addresses import without_secrets
 
 PASSING: Final = (408, 425, 429, 500, 502, 503, 504)
 """Answers that another try may mend (RFC 9110, 15.5 and 15.6; RFC 6585, 4)."""

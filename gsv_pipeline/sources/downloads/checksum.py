@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from gsv_pipeline.errors import ConfigError, DataError
-from gsv_pipeline.sources.members import CHUNK_BYTES
+from gsv_pipeline.sources.archives.members import CHUNK_BYTES
 from gsv_pipeline.tracking import Tracker
 
 _SHA256: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")

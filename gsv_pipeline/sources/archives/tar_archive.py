@@ -7,7 +7,7 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import IO, Final, cast
 
-from gsv_pipeline.sources.members import (
+from gsv_pipeline.sources.archives.members import (
     CHUNK_BYTES,
     BadArchiveError,
     Member,

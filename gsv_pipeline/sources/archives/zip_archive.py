@@ -8,8 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
-from gsv_pipeline.sources.disk import on_disk
-from gsv_pipeline.sources.members import (
+from gsv_pipeline.sources.archives.members import (
     CHUNK_BYTES,
     BadArchiveError,
     Member,
@@ -19,6 +18,7 @@ from gsv_pipeline.sources.members import (
     shown,
     too_large,
 )
+from gsv_pipeline.sources.disk import on_disk
 
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _ENCRYPTED: Final = 0x1  # APPNOTE 4.4.4

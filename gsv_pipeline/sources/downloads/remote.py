@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
-from gsv_pipeline.sources.addresses import check_url
-from gsv_pipeline.sources.members import CHUNK_BYTES
-from gsv_pipeline.sources.refusals import BrokenError, refusal, refuse_page, unreachable, words
+from gsv_pipeline.sources.archives.members import CHUNK_BYTES
+from gsv_pipeline.sources.downloads.addresses import check_url
+from gsv_pipeline.sources.downloads.refusals import BrokenError, refusal, refuse_page, unreachable, words
 
 _AGENT: Final = "gsv-pipeline"
 _RANGE_REFUSED: Final = 416

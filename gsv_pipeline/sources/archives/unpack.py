@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from gsv_pipeline.errors import DataError
+from gsv_pipeline.sources.archives.members import BadArchiveError, Member, Reader
+from gsv_pipeline.sources.archives.tar_archive import TarReader, Unpacker
+from gsv_pipeline.sources.archives.zip_archive import ZipReader
 from gsv_pipeline.sources.disk import is_full, require_room
-from gsv_pipeline.sources.members import BadArchiveError, Member, Reader
-from gsv_pipeline.sources.tar_archive import TarReader, Unpacker
-from gsv_pipeline.sources.zip_archive import ZipReader
 from gsv_pipeline.tracking import Tracker
 
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
