@@ -357,6 +357,9 @@ def test_match_draws_any_two_folders_and_scores_names_with_coordinates(chain_lay
     assert "<img" in (tmp_path / "page.html").read_text()
     for image in sorted(folders["queries"].iterdir()):
         image.rename(image.with_name(f"photo{image.stem[-6:]}.jpg"))
+    heard = Heard()
+    views.match(chain_layout, experiment, database=folders["queries"], queries=folders["queries"], tracker=heard)
+    assert any("queries are database images too" in text for text in heard.said)
     plain = views.match(chain_layout, experiment, **folders, tracker=TRACKER)
     assert "R@1" not in plain.metadata
     assert plain.artifact == chain_layout.match("demo") / "queries.html"
