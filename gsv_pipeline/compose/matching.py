@@ -55,7 +55,7 @@ def match_folders(
     shared = {path.resolve() for path in paths["database"]} & {path.resolve() for path in paths["queries"]}
     if shared:
         tracker.message(
-            f"{len(shared)} queries are database images too and find themselves: recall says little of them"
+            f"{len(shared)} queries are database images too, and find themselves: recall says little"
         )
     names = {
         side: [path.relative_to(folder).as_posix() for path in paths[side]]
