@@ -54,9 +54,7 @@ def match_folders(
     paths = {"database": list_images(database), "queries": list_images(queries)}
     shared = {path.resolve() for path in paths["database"]} & {path.resolve() for path in paths["queries"]}
     if shared:
-        tracker.message(
-            f"{len(shared)} queries are database images too, and find themselves: recall says little"
-        )
+        tracker.message(f"{len(shared)} queries are database images too, and find themselves: recall says little")
     names = {
         side: [path.relative_to(folder).as_posix() for path in paths[side]]
         for side, folder in (("database", database), ("queries", queries))
