@@ -36,7 +36,8 @@ class Fetch(dg.Config):
     arguments: dict[str, Any] = Field(
         default={},
         description="Arguments of the source, such as seed: 2 or path: /where/you/unpacked/it. "
-        "Without any, a data set that is there is kept as it was fetched.",
+        "Without any, a data set that is there is kept as it was fetched. Dagster stores what stands here: give an "
+        "address with a password on the command line instead.",
     )
     force: bool = Field(default=False, description="Fetch again although nothing changed.")
 

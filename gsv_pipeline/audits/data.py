@@ -13,7 +13,7 @@ from gsv_pipeline.audits import AUDITS, Verdict
 from gsv_pipeline.benchmarks.data import check_benchmark, load_benchmark
 from gsv_pipeline.catalog import schema
 from gsv_pipeline.catalog.headers import quick_look
-from gsv_pipeline.catalog.report import REPORT_PAGE, RULES, Findings, ValidationReport
+from gsv_pipeline.catalog.report import REPORT_PAGE, RULES, Findings, ValidationReport, read_report
 from gsv_pipeline.catalog.rows import Reader, reader_of
 from gsv_pipeline.catalog.tables import read_table
 from gsv_pipeline.catalog.validate import Published, row_problems, table_findings
@@ -53,7 +53,7 @@ def audit_catalog(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str
     """The catalog's columns and the rules that its rows must keep."""
     config = require(layout, recipes.catalog_of(layout, dataset)).config
     table = read_table(layout.catalog(dataset) / schema.CATALOG_FILE)
-    report = compose.load_validation(layout, dataset)
+    report = read_report(layout.catalog(dataset))
     location = read_location(layout.dataset(dataset))
     look = "names" if config["look"] == "names" else "quick"  # as close as the files can be compared by
     now = look_at(location, look=look, limit=config["max_quarantined"], found=None)

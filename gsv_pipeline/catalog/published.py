@@ -14,6 +14,7 @@ import pandas as pd
 from gsv_pipeline.catalog.csvs import CityTable, read_city_csv
 from gsv_pipeline.catalog.report import Findings
 from gsv_pipeline.catalog.rows import ROW_COLUMNS, CityFiles
+from gsv_pipeline.catalog.schema import PLACE_DIGITS
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.published import DATAFRAMES, IMAGES, ImageName, canonical_city, parse_name
 
@@ -74,7 +75,7 @@ def read_city(root: Path, city: CityFiles, findings: Findings) -> pd.DataFrame:
     )
     absent = problem == "missing_image"
     rows = {
-        "place": pd.Series(table.place, dtype="int64").astype(str).str.zfill(7),
+        "place": pd.Series(table.place, dtype="int64").astype(str).str.zfill(PLACE_DIGITS),
         "year": table.year,
         "month": table.month,
         "northdeg": table.northdeg,
@@ -186,6 +187,6 @@ def _row_of_file(path: str, name: ImageName | None) -> dict[str, object]:
         return {**row, **unknown, "detail": "its name is not as published"}
     known = {key: getattr(name, key) for key in ("year", "month", "lat", "lon", "panoid")}
     return {
-        **row, **known, "northdeg": float(name.northdeg), "place": f"{name.place:07d}",
+        **row, **known, "northdeg": float(name.northdeg), "place": f"{name.place:0{PLACE_DIGITS}d}",
         "detail": "no row, or another file, has its place and panorama",
     }  # fmt: skip

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from gsv_pipeline.errors import DataError
+from gsv_pipeline.manifest import read_json
 
 Severity = Literal["error", "warning"]
 Unit = Literal["image", "place", "city", "data set"]
@@ -190,3 +192,12 @@ class ValidationReport:
             ),
             {item.rule: item.count for item in self.errors},
         )
+
+
+def read_report(catalog: Path) -> ValidationReport:
+    """The report that stands in a catalog's folder.
+
+    Raises:
+        DataError: Missing or damaged.
+    """
+    return ValidationReport.from_json(read_json(catalog / REPORT_FILE))

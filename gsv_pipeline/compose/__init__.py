@@ -17,7 +17,7 @@ from gsv_pipeline.compose.scoring import (
     score_baselines,
     score_experiment,
 )
-from gsv_pipeline.compose.selection import load_catalog, load_validation, require_sound, select
+from gsv_pipeline.compose.selection import load_catalog, require_sound, select
 from gsv_pipeline.compose.training import refuse_changed_training, train_model
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "input_versions",
     "load_catalog",
     "load_model",
-    "load_validation",
     "log_evaluation",
     "match_folders",
     "model_arguments",

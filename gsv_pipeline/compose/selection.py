@@ -7,13 +7,12 @@ from gsv_pipeline import recipes
 from gsv_pipeline.benchmarks import held_out_cities
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import read_json, require
+from gsv_pipeline.manifest import require
 from gsv_pipeline.sources.location import image_root
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gsv_pipeline.catalog.report import ValidationReport
     from gsv_pipeline.places.select import Clause
 
 
@@ -30,31 +29,20 @@ def load_catalog(layout: Layout, dataset: str, columns: Sequence[str] | None = N
     return read_table(layout.catalog(dataset) / CATALOG_FILE, columns)
 
 
-def load_validation(layout: Layout, dataset: str) -> "ValidationReport":
-    """What validation found in a data set.
-
-    Raises:
-        DataError: Missing or damaged.
-    """
-    from gsv_pipeline.catalog.report import REPORT_FILE, ValidationReport
-
-    return ValidationReport.from_json(read_json(layout.catalog(dataset) / REPORT_FILE))
-
-
 def require_sound(layout: Layout, dataset: str) -> None:
     """Refuse a data set with more in quarantine than its limit.
 
     Raises:
         DataError: Names each broken rule with its first examples.
     """
-    from gsv_pipeline.catalog.report import REPORT_PAGE
+    from gsv_pipeline.catalog.report import REPORT_PAGE, read_report
 
     root = image_root(layout.dataset(dataset))
     remedy = (
         f"Everything is listed in {layout.catalog(dataset) / REPORT_PAGE}. Mend the files below {root} or fetch again "
         f"(gsv-pipeline fetch {dataset} --force); or admit more: gsv-pipeline catalog {dataset} --max-quarantined SHARE"
     )
-    load_validation(layout, dataset).require_sound(dataset=dataset, remedy=remedy)
+    read_report(layout.catalog(dataset)).require_sound(dataset=dataset, remedy=remedy)
 
 
 def select(layout: Layout, experiment: Experiment) -> "tuple[pd.DataFrame, list[Clause]]":

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gsv_pipeline.geo import EARTH_RADIUS_M
+from gsv_pipeline.geo import EARTH_RADIUS_M, unit_vectors
 
 _PRIMES: Final = np.array([73_856_093, 19_349_663, 83_492_791], dtype=np.int64)  # Teschner et al. 2003, spatial hashing
 _BLOCK: Final[tuple[int, ...]] = tuple((np.array(list(product((0, 1), repeat=3))) @ _PRIMES).tolist())
@@ -30,15 +30,17 @@ def keep_apart(latlon: npt.NDArray[np.float64], metres: float) -> npt.NDArray[np
     """
     # The straight line through the ground that belongs to `metres` along it.
     chord = 2 * EARTH_RADIUS_M * math.sin(min(metres / EARTH_RADIUS_M, math.pi) / 2)
-    points = _on_sphere(latlon)
+    # A place without coordinates meets no clause that asks for them.
+    located = np.flatnonzero(np.isfinite(latlon).all(axis=1))
+    points = EARTH_RADIUS_M * unit_vectors(latlon[located])
     side = max(2 * chord, _SMALLEST_CELL_M)
     cells = np.floor(points / side).astype(np.int64) @ _PRIMES  # [n]
     corners = np.floor(points / side - 0.5).astype(np.int64) @ _PRIMES  # [n] the first cell of each block
-    kept = np.zeros(len(points), dtype=np.bool_)
+    kept = np.zeros(len(latlon), dtype=np.bool_)
     members: dict[int, list[list[float]]] = {}
     for row, (point, cell, corner) in enumerate(zip(points.tolist(), cells.tolist(), corners.tolist(), strict=True)):
         if _is_free(point, corner, members=members, chord=chord):
-            kept[row] = True
+            kept[located[row]] = True
             members.setdefault(cell, []).append(point)
     return kept
 
@@ -49,9 +51,3 @@ def _is_free(point: list[float], corner: int, *, members: dict[int, list[list[fl
             if math.dist(point, other) < chord:
                 return False
     return True
-
-
-def _on_sphere(latlon: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """[n, 3] metres from the centre of the earth."""
-    lat, lon = np.radians(latlon).T
-    return EARTH_RADIUS_M * np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)

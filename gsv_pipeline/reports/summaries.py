@@ -10,7 +10,7 @@ import pandas as pd
 
 from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.benchmarks.data import load_benchmark
-from gsv_pipeline.catalog.report import REPORT_FILE, ValidationReport
+from gsv_pipeline.catalog.report import ValidationReport, read_report
 from gsv_pipeline.catalog.schema import CATALOG_FILE, QUARANTINE_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import DataError
@@ -58,12 +58,12 @@ def catalog_table(layout: Layout, dataset: str) -> str:
     cities = city_rows(catalog, pd.read_parquet(folder / QUARANTINE_FILE, columns=["city"]))
     rows: list[Row] = [[row.city, row.images, row.places, row.years, row.quarantined] for row in cities]
     table = _markdown(["city", "images", "places", "years", "in quarantine"], rows)
-    return f"{_verdict(_validation(layout, dataset))}\n\n{table}"
+    return f"{_verdict(read_report(layout.catalog(dataset)))}\n\n{table}"
 
 
 def validation_table(layout: Layout, dataset: str) -> str:
     """The verdict of validation, then every broken rule with its first example."""
-    report = _validation(layout, dataset)
+    report = read_report(layout.catalog(dataset))
     rows: list[Row] = [
         [
             item.severity,
@@ -195,10 +195,6 @@ def _sheet(paths: Sequence[Path], columns: int = COLUMNS, *, height: int = 120) 
         return contact_sheet_markdown(paths, columns=columns, thumb_height=height)
     except DataError as error:  # a look at an artifact must not fail the stage that made it: its audit will say so
         return f"No picture: {error}"
-
-
-def _validation(layout: Layout, dataset: str) -> ValidationReport:
-    return ValidationReport.from_json(json.loads((layout.catalog(dataset) / REPORT_FILE).read_text(encoding="utf-8")))
 
 
 def _verdict(report: ValidationReport) -> str:

@@ -427,3 +427,25 @@ def test_a_clause_that_is_none_says_nothing_and_an_unknown_one_is_refused():
     assert [clause.name for clause in clauses] == ["catalog", "at least 2 images"]
     with pytest.raises(ConfigError, match="Unknown clause of a filter 'month'. Did you mean 'months'"):
         select(crowded(), month=(7,))
+
+
+def test_an_image_without_coordinates_is_in_no_season_and_keeps_no_distance():
+    latlon = np.array([[np.nan, np.nan], [51.0, 4.0], [51.0, 4.0001], [51.5, np.nan]])
+    assert keep_apart(latlon, 100.0).tolist() == [False, True, False, False]
+    catalog = pd.DataFrame(
+        {
+            "place_id": [place_key("Rome", place) for place in (0, 0, 1, 1)],
+            "city": "Rome",
+            "image_id": ["a", "b", "c", "d"],
+            "year": 2015,
+            "month": 7,
+            "bearing": 0.0,
+            "lat": [np.nan, np.nan, 41.0, 41.0],
+            "lon": [np.nan, np.nan, 12.0, 12.0],
+            "content": "x",
+        }
+    )
+    kept, _ = select_places(catalog, season=("summer",), min_images_per_place=2)
+    assert kept["image_id"].tolist() == ["c", "d"]
+    with pytest.raises(DataError, match="No place is left"):
+        select_places(catalog, season=("winter",), min_images_per_place=2)
