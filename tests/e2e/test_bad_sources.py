@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 from gsv_pipeline import stages
+from gsv_pipeline.catalog.report import read_report
 from gsv_pipeline.catalog.schema import CATALOG_FILE, QUARANTINE_FILE
-from gsv_pipeline.compose import load_validation
 from gsv_pipeline.config import load_experiment
 from gsv_pipeline.errors import DataError, GsvError, RunError
 from gsv_pipeline.layout import Layout
@@ -449,7 +449,7 @@ def test_a_csv_of_another_encoding_is_read_and_named(town: Town, server: Loopbac
     assert (town.layout.catalog(DATASET) / CATALOG_FILE).read_bytes() == table
     assert (found.metadata["cities"], found.metadata["images"], found.metadata["quarantined"]) == (["Zürich"], 20, 0)
     assert found.metadata["warnings"] == expected.metadata["warnings"] + 1
-    (warning,) = (item for item in load_validation(town.layout, DATASET).findings if item.rule == "csv_encoding")
+    (warning,) = (item for item in read_report(town.layout.catalog(DATASET)).findings if item.rule == "csv_encoding")
     assert (warning.count, warning.examples) == (1, ("Zürich.csv: cp1252",))
     stages.require_sound(town.layout, DATASET)
     town.fetch(url=server.url(GOOD))
@@ -473,7 +473,7 @@ def test_a_csv_with_a_thousand_rows_missing_stops_everything_after_it_until_the_
     assert "Error: Data set 'town' is not sound: 1000 of 1300 images are in quarantine (77 %, the limit is 1 %)" in said
     assert "1000 × an image file has no row in its city's CSV: Images/Rome/Rome_0000015_" in said
     assert "or fetch again (gsv-pipeline fetch town --force); or admit more: gsv-pipeline catalog town" in said
-    report = load_validation(town.layout, DATASET)
+    report = read_report(town.layout.catalog(DATASET))
     assert {item.rule: item.count for item in report.errors} == {"image_without_row": 1000}
     quarantine = pd.read_parquet(catalog.with_name(QUARANTINE_FILE))
     assert quarantine["reason"].tolist() == ["image_without_row"] * 1000
