@@ -124,6 +124,13 @@ class Training(_Frozen):
         default=(), description="Benchmarks; the first one's R@1 chooses the checkpoint."
     )
     validate_every_epochs: int = Field(default=1, ge=1)
+    patience: int | None = Field(
+        default=None, ge=1, description="Stop after so many validations without a better one; None: never."
+    )
+    micro_batch: int | None = Field(
+        default=None, ge=1, description="Images through the network at once (gradient caching); None: the whole batch."
+    )
+    compile: bool = Field(default=False, description="torch.compile the model; where it fails, training goes on without.")
     checkpoint_every_steps: int = Field(default=200, ge=1)
 
 

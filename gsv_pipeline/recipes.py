@@ -18,8 +18,8 @@ from gsv_pipeline.registry import unknown_name
 from gsv_pipeline.sources import demo as demo_cities
 from gsv_pipeline.sources.own import dataset_row
 
-SHAPES_NO_OUTPUT: Final = {"checkpoint_every_steps"}
-"""Settings of training that change how it runs and not what comes out."""
+SHAPES_NO_OUTPUT: Final = {"checkpoint_every_steps", "micro_batch", "compile"}
+"""Settings of training that change how it runs and not what it is after; what was used is logged with the result."""
 
 
 def dataset(layout: Layout, name: str, fetched: Mapping[str, Any] | None = None) -> Recipe:

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Part of every manifest fingerprint; raise it when the same places would give another checkpoint."""
