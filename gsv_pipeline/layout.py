@@ -94,6 +94,10 @@ class Layout:
         """All recalls side by side."""
         return self.root / "leaderboard"
 
+    def export(self, experiment: str) -> Path:
+        """An experiment's model for use elsewhere."""
+        return self.root / "export" / experiment
+
     def match(self, name: str) -> Path:
         """Pages of `gsv-pipeline match`."""
         return self.root / "match" / name

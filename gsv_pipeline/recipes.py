@@ -169,6 +169,20 @@ def leaderboard(layout: Layout, report_versions: Mapping[str, str]) -> Recipe:
     )
 
 
+def exported_model(
+    layout: Layout, experiment: Experiment, *, with_onnx: bool, reports: Mapping[str, str]
+) -> Recipe:
+    """An experiment's model for use elsewhere; its card states the recalls of `reports` (key -> data version)."""
+    return Recipe(
+        layout.export(experiment.name),
+        {"models": models.VERSION},
+        {**architecture(experiment), "onnx": with_onnx, "reports": dict(reports)},
+        f"gsv-pipeline export {experiment.name}{experiment.settings}",
+        (checkpoint(layout, experiment),),
+        has_settings=True,
+    )
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes.
 

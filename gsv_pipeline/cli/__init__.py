@@ -12,6 +12,7 @@ import click
 
 from gsv_pipeline import __version__
 from gsv_pipeline.cli.data_commands import data
+from gsv_pipeline.cli.export_command import export
 from gsv_pipeline.cli.look_commands import LOOK_COMMANDS
 from gsv_pipeline.cli.stage_commands import STAGE_COMMANDS
 from gsv_pipeline.errors import GsvError, InputError, StoppedError
@@ -47,7 +48,7 @@ def cli(context: click.Context, data_root: Path | None) -> None:
     context.obj = Layout.find(data_root)
 
 
-for _command in (*STAGE_COMMANDS, *LOOK_COMMANDS, data):
+for _command in (*STAGE_COMMANDS, *LOOK_COMMANDS, export, data):
     cli.add_command(_command)
 
 

@@ -6,5 +6,6 @@ MODEL_FILE: Final = "model.safetensors"
 EXPERIMENT_FILE: Final = "experiment.yaml"
 HISTORY_FILE: Final = "history.json"
 METRICS_FILE: Final = "metrics.jsonl"
+ONNX_FILE: Final = "model.onnx"
 UNTRAINED: Final = "untrained"
 UNTRAINED_SEED: Final = 0
