@@ -53,13 +53,13 @@ def build_optimizer(
 
 def adamw(parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float) -> Optimizer:
     """AdamW, Loshchilov and Hutter 2017 (arXiv 1711.05101)."""
-    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
+    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
 
 def adam(parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float) -> Optimizer:
     """Adam, Kingma and Ba 2014 (arXiv 1412.6980), whose weight decay is part of the gradient."""
     # The reference builds AdamW under this name. Its published recipe is our `adamw`; with decay 0 they agree.
-    return torch.optim.Adam(parameters, lr=learning_rate, weight_decay=weight_decay)
+    return torch.optim.Adam(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
 
 def sgd(
@@ -67,7 +67,7 @@ def sgd(
 ) -> Optimizer:
     """Stochastic gradient descent with momentum."""
     require_number("optimizer 'sgd'", least=0.0, below=1.0, momentum=momentum)
-    return torch.optim.SGD(parameters, lr=learning_rate, weight_decay=weight_decay, momentum=momentum)
+    return torch.optim.SGD(parameters, lr=learning_rate, weight_decay=weight_decay, momentum=momentum, fused=True)
 
 
 class Schedule(Protocol):
@@ -162,6 +162,33 @@ class OneCycle:
         return _cosine(1.0, self.end_factor, share=min((step - peak) / rest, 1.0))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """Down along a line, as in SALAD's recipe (github.com/serizba/salad, main.py).
+
+    Args:
+        end_factor: Factor after `steps`, and from then on.
+        steps: How many the way down takes; None: all of them.
+
+    Raises:
+        ConfigError: A value out of range.
+    """
+
+    end_factor: float = 0.2
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        owner = "schedule 'linear'"
+        require_number(owner, least=0.0, end_factor=self.end_factor)
+        if self.steps is not None:
+            require_whole(owner, least=1, steps=self.steps)
+
+    def __call__(self, step: int, *, steps_per_epoch: int, total_steps: int) -> float:
+        """See `Schedule`."""
+        share = min(step / max(self.steps or total_steps - 1, 1), 1.0)
+        return 1.0 + (self.end_factor - 1.0) * share
+
+
 def _cosine(start: float, end: float, *, share: float) -> float:
     return end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2.0
 
@@ -169,5 +196,5 @@ def _cosine(start: float, end: float, *, share: float) -> float:
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", {"adamw": adamw, "adam": adam, "sgd": sgd})
 
 SCHEDULES: Registry[Schedule] = Registry(
-    "schedule", {"constant": Constant, "multi_step": MultiStep, "one_cycle": OneCycle}
+    "schedule", {"constant": Constant, "linear": Linear, "multi_step": MultiStep, "one_cycle": OneCycle}
 )

@@ -23,7 +23,7 @@ def step_once(name, *, gradient=0.5, learning_rate=0.1, weight_decay=0.2):
 
 def test_there_are_optimizers_and_schedules():
     assert set(OPTIMIZERS) == {"adamw", "adam", "sgd"}
-    assert set(SCHEDULES) == {"constant", "multi_step", "one_cycle"}
+    assert set(SCHEDULES) == {"constant", "linear", "multi_step", "one_cycle"}
 
 
 def test_adamw_shrinks_the_weight_apart_from_the_gradient():
@@ -76,6 +76,13 @@ def test_nothing_to_train_is_refused():
 def test_bad_optimizers_are_refused(name, arguments, message):
     with pytest.raises(ConfigError, match=message):
         build_optimizer(name, [parameter()], **{"learning_rate": 0.1, **arguments})
+
+
+def test_linear_falls_along_a_line_and_stays_at_its_end():
+    whole, short = SCHEDULES.build("linear", end_factor=0.2), SCHEDULES.build("linear", end_factor=0.2, steps=4)
+    last = LENGTHS["total_steps"] - 1
+    assert [whole(step, **LENGTHS) for step in (0, last, last + 50)] == pytest.approx([1.0, 0.2, 0.2])
+    assert [short(step, **LENGTHS) for step in (0, 1, 2, 4, 5)] == pytest.approx([1.0, 0.8, 0.6, 0.2, 0.2])
 
 
 def test_constant_is_one_after_its_warm_up():

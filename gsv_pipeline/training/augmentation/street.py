@@ -1,5 +1,6 @@
 """Light, weather and viewpoint of a small street scene."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,37 @@ from torch import Tensor
 
 from gsv_pipeline.models.arguments import require_number
 from gsv_pipeline.training.augmentation.seeds import Seeds, check_batch
+
+
+@dataclass(frozen=True, slots=True)
+class StreetDraws:
+    """What happens to each image of a batch; every field has B rows.
+
+    Args:
+        scale: [B] zoom.
+        offset: [B, 2] displacement in half sides, across and down.
+        gain: [B, 1, 1, 1] of the brightness.
+        factor: [B, 1, 1, 1] of the contrast.
+        colour: [B, 3, 1, 1] gain of each channel.
+        fading: [B, 1, 1, 1] share of the colour that is lost.
+        size: [B, 2] of the erased rectangle, down and across, in sides.
+        start: [B, 2] its upper left corner.
+        chosen: [B] whether it is erased.
+    """
+
+    scale: Tensor
+    offset: Tensor
+    gain: Tensor
+    factor: Tensor
+    colour: Tensor
+    fading: Tensor
+    size: Tensor
+    start: Tensor
+    chosen: Tensor
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "StreetDraws":
+        """`change` of every field: a part of the batch, or another device."""
+        return StreetDraws(*(change(getattr(self, name)) for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +73,7 @@ class Street:
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         """See `Augmentation`."""
-        generator = torch.Generator().manual_seed(seed)
-        pixels = self._move(images.float() / 255.0, generator)
-        return self._erase(self._relight(pixels, generator), generator)
+        return self.apply(images, self.draw(seed, len(images)).map(lambda drawn: drawn.to(images.device)))
 
     def augment(self, images: Tensor, seeds: Seeds) -> Tensor:
         """See `Augmentation`. One image at a time: on a batch the draws would depend on the position."""
@@ -52,36 +82,58 @@ class Street:
             return images.float()
         return torch.cat([self(image[None], int(seed)) for image, seed in zip(images, seeds, strict=True)])
 
-    def _move(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
-        count = len(pixels)
-        theta = torch.zeros(count, 2, 3)
-        theta[:, 0, 0] = theta[:, 1, 1] = 1.0 + self.zoom * _symmetric((count,), generator)
-        theta[:, :, 2] = 2.0 * self.shift * _symmetric((count, 2), generator)
-        grid = F.affine_grid(theta.to(pixels.device), list(pixels.shape), align_corners=False)
-        return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
-
-    def _relight(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
-        shape, device = (len(pixels), 1, 1, 1), pixels.device
+    def draw(self, seed: int, count: int) -> StreetDraws:
+        """Draw for a batch of `count` images; a part of the draws is for the same part of the images."""
+        generator = torch.Generator().manual_seed(seed)
+        scale = 1.0 + self.zoom * _symmetric((count,), generator)
+        offset = 2.0 * self.shift * _symmetric((count, 2), generator)
+        shape = (count, 1, 1, 1)
         gain = 1.0 + self.brightness * _symmetric(shape, generator)
         factor = 1.0 + self.contrast * _symmetric(shape, generator)
-        colour = 1.0 + self.tint * _symmetric((len(pixels), 3, 1, 1), generator)
+        colour = 1.0 + self.tint * _symmetric((count, 3, 1, 1), generator)
         fading = torch.rand(shape, generator=generator) * (torch.rand(shape, generator=generator) < self.grey_share)
-        mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-        pixels = (pixels - mean) * factor.to(device) + mean * gain.to(device)
-        pixels = pixels * colour.to(device)
-        grey = pixels.mean(dim=1, keepdim=True)
-        return torch.lerp(pixels, grey.expand_as(pixels), fading.to(device)).clamp(0.0, 1.0)
-
-    def _erase(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
-        count, _, height, width = pixels.shape
         size = 0.1 + 0.3 * torch.rand(count, 2, generator=generator)
         start = torch.rand(count, 2, generator=generator) * (1.0 - size)
         chosen = torch.rand(count, generator=generator) < self.erase_share
-        rows, columns = torch.arange(height) / height, torch.arange(width) / width
-        inside_rows = (rows >= start[:, :1]) & (rows < start[:, :1] + size[:, :1])  # [B, H]
-        inside_columns = (columns >= start[:, 1:]) & (columns < start[:, 1:] + size[:, 1:])  # [B, W]
-        mask = inside_rows[:, None, :, None] & inside_columns[:, None, None, :] & chosen[:, None, None, None]
-        return torch.where(mask.to(pixels.device), torch.full_like(pixels, 0.5), pixels)
+        return StreetDraws(scale, offset, gain, factor, colour, fading, size, start, chosen)
+
+    def apply(self, images: Tensor, draws: StreetDraws) -> Tensor:
+        """Carry draws out.
+
+        Args:
+            images: [B, 3, H, W] uint8.
+            draws: For B images, on the same device.
+
+        Returns:
+            [B, 3, H, W] float32 in [0, 1].
+        """
+        return _erase(_relight(_move(images.float() / 255.0, draws), draws), draws)
+
+
+def _move(pixels: Tensor, draws: StreetDraws) -> Tensor:
+    theta = torch.zeros(len(pixels), 2, 3, device=pixels.device)
+    theta[:, 0, 0] = theta[:, 1, 1] = draws.scale
+    theta[:, :, 2] = draws.offset
+    grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
+    return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
+
+
+def _relight(pixels: Tensor, draws: StreetDraws) -> Tensor:
+    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+    pixels = (pixels - mean) * draws.factor + mean * draws.gain
+    pixels = pixels * draws.colour
+    grey = pixels.mean(dim=1, keepdim=True)
+    return torch.lerp(pixels, grey.expand_as(pixels), draws.fading).clamp(0.0, 1.0)
+
+
+def _erase(pixels: Tensor, draws: StreetDraws) -> Tensor:
+    height, width = pixels.shape[2:]
+    rows, columns = (torch.arange(side, device=pixels.device) / side for side in (height, width))
+    start, end = draws.start, draws.start + draws.size
+    inside_rows = (rows >= start[:, :1]) & (rows < end[:, :1])  # [B, H]
+    inside_columns = (columns >= start[:, 1:]) & (columns < end[:, 1:])  # [B, W]
+    mask = inside_rows[:, None, :, None] & inside_columns[:, None, None, :] & draws.chosen[:, None, None, None]
+    return torch.where(mask, torch.full_like(pixels, 0.5), pixels)
 
 
 def _symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
