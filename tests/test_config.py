@@ -66,13 +66,13 @@ def test_an_own_experiment_may_not_take_a_shipped_name(load):
 
 
 def test_without_a_data_root_there_are_only_shipped_ones(tmp_path):
-    assert set(experiment_files(Layout(tmp_path / "absent"))) == {path.stem for path in SHIPPED.glob("*.yaml")}
+    assert set(experiment_files(Layout(tmp_path / "absent"))) == {path.stem for path in SHIPPED.rglob("*.yaml")}
 
 
 def test_an_unknown_experiment_raises_with_a_guess_and_where_own_ones_go(layout):
     with pytest.raises(ConfigError) as caught:
         load_experiment(layout, "demmo")
-    assert "Unknown experiment 'demmo'. Did you mean 'demo'? Available: convap_resnet50, demo" in str(caught.value)
+    assert "Unknown experiment 'demmo'. Did you mean 'demo'? Available: avg_resnet50, boq_dinov2, " in str(caught.value)
     assert str(layout.experiments()) in str(caught.value)
 
 
@@ -134,8 +134,16 @@ def test_a_setting_below_a_value_is_refused(load):
         ("seed: -1\ntraining: {}", "seed: Input should be greater than or equal to 0 (found -1)"),
         ("places: {min_images_per_place: 1}\ntraining: {}", "places.min_images_per_place"),
         ("training: {}\n5: 6", "5: Keys should be strings"),
-        ("training: {}\nweights: w.ckpt", "exactly one of 'training' and 'weights' is needed, found both"),
-        ("seed: 1", "exactly one of 'training' and 'weights' is needed, found neither"),
+        (
+            "training: {}\nweights: w.ckpt",
+            "'training', 'weights' and 'callable' is needed, found 'training' and 'weights'",
+        ),
+        ("seed: 1", "exactly one of 'training', 'weights' and 'callable' is needed, found none"),
+        ("callable: nowhere", "callable: String should match pattern"),
+        ("callable: a:b\nmodel: {aggregator: {name: gem}}", "a 'callable' is the whole model: take 'model' out"),
+        ("weights: a.pt\narguments: {}", "'arguments' are those of a 'callable', and there is none"),
+        ("training: {validation: [auto, demo_val]}", "'auto' stands alone, found auto, demo_val"),
+        ("training: {}\nevaluation_image: {heigth: 3}", "evaluation_image.heigth: Unknown setting 'heigth'. Did you"),
         ("training: {images_per_place: 5}", "images_per_place is 5, but places with 4 images are admitted"),
         ("name: mine\ntraining: {}", "'name' is the file's name and cannot be set"),
         ("- a list", "expected a mapping of settings, found list"),
@@ -195,8 +203,8 @@ def test_an_experiment_is_frozen(load):
 
 def test_benchmarks_that_experiments_validate_on_are_found_beside_one_that_cannot_be_read(load, layout):
     before = validation_benchmarks(layout)
-    assert "demo_val" in before
-    load("training: {validation: [pitts30k_val, demo_val]}", name="other")
+    assert {"demo_val", "pitts30k_val", "msls_val", "gsv_holdout"} <= set(before)  # the shipped ones choose among these
+    load("training: {validation: [pitts250k_test, demo_val]}", name="other")
     load("weights: w.ckpt", name="imported")
     (layout.experiments() / "broken.yaml").write_text("training: {")
-    assert validation_benchmarks(layout) == sorted({*before, "pitts30k_val"})
+    assert validation_benchmarks(layout) == sorted({*before, "pitts250k_test"})

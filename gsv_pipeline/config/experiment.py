@@ -1,7 +1,6 @@
-"""Frozen models of an experiment, and the only reader of YAML."""
+"""Frozen models of an experiment."""
 
 import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -10,14 +9,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
+    SerializerFunctionWrapHandler,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
-from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.layout import RESERVED_ENDINGS, Layout
-from gsv_pipeline.registry import unknown_name
+from gsv_pipeline.layout import RESERVED_ENDINGS
 from gsv_pipeline.spellings import (
     Bearings,
     Cities,
@@ -30,7 +28,9 @@ from gsv_pipeline.spellings import (
     Years,
 )
 
-SHIPPED: Final = Path(__file__).parent / "configs" / "experiments"
+AUTO: Final = "auto"
+ORIGINS: Final = ("training", "weights", "callable")
+"""Where a model comes from; an experiment names exactly one."""
 
 
 class _Frozen(BaseModel):
@@ -121,7 +121,8 @@ class Training(_Frozen):
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     plain: bool = Field(default=False, description="The slow way: losses and augmentation as their libraries do them.")
     validation: tuple[str, ...] = Field(
-        default=(), description="Benchmarks; the first one's R@1 chooses the checkpoint."
+        default=(),
+        description="Benchmarks; the first one's R@1 chooses the checkpoint. `auto`: the best that is there.",
     )
     validate_every_epochs: int = Field(default=1, ge=1)
     patience: int | None = Field(
@@ -130,17 +131,39 @@ class Training(_Frozen):
     micro_batch: int | None = Field(
         default=None, ge=1, description="Images through the network at once (gradient caching); None: the whole batch."
     )
-    compile: bool = Field(default=False, description="torch.compile the model; where it fails, training goes on without.")
+    compile: bool = Field(default=False, description="torch.compile the model; where it fails, go on without.")
     checkpoint_every_steps: int = Field(default=200, ge=1)
+
+    @field_validator("validation", mode="before")
+    @classmethod
+    def _one_name_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("validation")
+    @classmethod
+    def _auto_stands_alone(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if AUTO in names and len(names) > 1:
+            raise ValueError(f"'{AUTO}' stands alone, found {', '.join(names)}: name the benchmarks, or only {AUTO}")
+        return names
+
+    @property
+    def chooses_validation(self) -> bool:
+        """Whether the validation benchmark is left to what is on disk."""
+        return self.validation == (AUTO,)
 
 
 class Experiment(_Frozen):
-    """One YAML: data filter, model, and either `training:` or `weights:`.
+    """One YAML: data filter, model, and exactly one of `training:`, `weights:` and `callable:`.
 
     Args:
         name: The file's name without `.yaml`; also the Dagster partition.
         seed: Of weights, batches and augmentation.
+        evaluation_image: The input size of descriptions, where it is not that of training; what it leaves out is as in
+            `image`. Validation while training is at the size of training.
         weights: A checkpoint file to import in place of training, absolute or relative to the YAML.
+        callable: Someone else's model in place of ours, as `module:function`: normalised images [B, 3, H, W] ->
+            descriptors [B, D].
+        arguments: What `callable` is called with to give such a function; None: it is that function itself.
         overrides: The `key=value` settings that were given for this run; commands that messages name repeat them.
     """
 
@@ -150,9 +173,12 @@ class Experiment(_Frozen):
     dataset: str = "demo"
     places: PlacesFilter = Field(default_factory=PlacesFilter)
     image: ImageInput = Field(default_factory=ImageInput)
+    evaluation_image: ImageInput | None = None
     model: ModelParts = Field(default_factory=ModelParts)
     training: Training | None = None
     weights: Path | None = None
+    callable: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    arguments: dict[str, Any] | None = None
     overrides: tuple[str, ...] = Field(default=(), exclude=True, repr=False)
 
     @field_validator("name")
@@ -162,17 +188,54 @@ class Experiment(_Frozen):
             raise ValueError(f"a name may not end in {' or '.join(RESERVED_ENDINGS)}, found '{name}': rename the file")
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _evaluate_as_trained(cls, values: Any) -> Any:
+        parts = [values.get(name) for name in ("image", "evaluation_image")] if isinstance(values, dict) else []
+        if len(parts) == 2 and all(isinstance(part, dict) for part in parts):
+            return {**values, "evaluation_image": {**parts[0], **parts[1]}}  # type: ignore[dict-item]
+        return values
+
     @model_validator(mode="after")
-    def _trains_or_imports(self) -> Self:
-        if (self.training is None) == (self.weights is None):
-            found = "both" if self.training else "neither"
-            raise ValueError(f"exactly one of 'training' and 'weights' is needed, found {found}")
+    def _has_one_origin(self) -> Self:
+        given = [name for name in ORIGINS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "exactly one of 'training', 'weights' and 'callable' is needed, found "
+                f"{' and '.join(map(repr, given)) or 'none'}"
+            )
+        if self.callable is None and self.arguments is not None:
+            raise ValueError("'arguments' are those of a 'callable', and there is none")
+        if self.callable is not None and self.model != ModelParts():
+            raise ValueError("a 'callable' is the whole model: take 'model' out")
+        return self
+
+    @model_validator(mode="after")
+    def _admits_batches(self) -> Self:
         if self.training and self.training.images_per_place > self.places.min_images_per_place:
             raise ValueError(
                 f"training.images_per_place is {self.training.images_per_place}, but places with "
                 f"{self.places.min_images_per_place} images are admitted: raise places.min_images_per_place"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_a_model_that_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.callable is not None:
+            values.pop("model", None)
+        return values
+
+    @property
+    def described_image(self) -> ImageInput:
+        """The input size at which images are described: `evaluation_image`, else that of training."""
+        return self.evaluation_image or self.image
+
+    @property
+    def trained_on(self) -> str:
+        """The data set that the model learned from; empty where nobody says."""
+        is_said = self.callable is None or "dataset" in self.model_fields_set
+        return self.dataset if is_said else ""
 
     @property
     def settings(self) -> str:
@@ -182,121 +245,3 @@ class Experiment(_Frozen):
     def to_yaml(self) -> str:
         """The resolved experiment, as it is written next to the checkpoint."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def experiment_files(layout: Layout) -> dict[str, Path]:
-    """Every experiment by name: those shipped and those under the data root, sorted.
-
-    An own one with the name of a shipped one stands in its place here, so that everything else stays usable;
-    `load_experiment` refuses it.
-    """
-    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
-    own = {path.stem: path for path in layout.experiments().glob("*.yaml")}
-    return dict(sorted({**shipped, **own}.items()))
-
-
-def validation_benchmarks(layout: Layout) -> list[str]:
-    """Benchmarks that some experiment validates on, sorted; an experiment that cannot be read names none."""
-    names: set[str] = set()
-    for name in experiment_files(layout):
-        try:
-            training = load_experiment(layout, name).training
-        except ConfigError:
-            continue  # its own runs will say what is wrong with it; the others must stay usable
-        names.update(training.validation if training else ())
-    return sorted(names)
-
-
-def load_experiment(layout: Layout, name: str, overrides: Sequence[str] = ()) -> Experiment:
-    """Read experiment `name`; `overrides` are `key=value`, with dots for what is nested (`training.epochs=3`).
-
-    Raises:
-        ConfigError: Unknown experiment, one with the name of a shipped one, unreadable YAML, unknown key or a value
-            out of range.
-    """
-    files = experiment_files(layout)
-    if name not in files:
-        raise ConfigError(f"{unknown_name('experiment', name, files)} Own ones go to {layout.experiments()}/.")
-    if files[name].parent != SHIPPED and (SHIPPED / f"{name}.yaml").is_file():
-        raise ConfigError(f"Experiment '{name}' in {files[name]} has the name of a shipped one. Rename the file.")
-    values = read_mapping(files[name])
-    for override in overrides:
-        _apply(values, override)
-    if "name" in values:
-        raise ConfigError(f"{files[name]}: 'name' is the file's name and cannot be set.")
-    if "overrides" in values:
-        raise ConfigError(f"{files[name]}: 'overrides' are given on the command line, as key=value.")
-    told = f"{files[name]} with {' '.join(overrides)}" if overrides else str(files[name])
-    experiment = _validate({**values, "name": name, "overrides": tuple(overrides)}, source=told)
-    if experiment.weights is not None:
-        experiment = experiment.model_copy(update={"weights": files[name].parent / experiment.weights.expanduser()})
-    return experiment
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping.
-
-    Raises:
-        ConfigError: Unreadable, or something else than a mapping.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not readable as YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected a mapping of settings, found {type(values).__name__}.")
-    return values
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """Split `key=value`; the value is read as YAML, so numbers are numbers.
-
-    Raises:
-        ConfigError: No `=`, or an unreadable value.
-    """
-    key, separator, value = text.partition("=")
-    if not separator or not key.strip():
-        raise ConfigError(f"'{text}' is no setting. Expected key=value, for example training.epochs=3.")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"'{text}': the value is not readable as YAML: {error}") from error
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, value = parse_setting(override)
-    *parents, last = key.split(".")
-    target = values
-    for parent in parents:
-        child = target.setdefault(parent, {})
-        if not isinstance(child, dict):
-            raise ConfigError(f"'{override}': '{parent}' is a value, it holds no '{last}'.")
-        target = child
-    target[last] = value
-
-
-def _validate(values: Mapping[str, Any], *, source: str) -> Experiment:
-    try:
-        return Experiment.model_validate(values)
-    except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in item['loc']) or 'experiment'}: {_sentence(item)}"
-            for item in error.errors()
-        ]
-        raise ConfigError("\n".join([f"{source} is not a valid experiment:", *lines])) from error
-
-
-def _sentence(item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        owner = _fields_at(item["loc"][:-1])
-        return unknown_name("setting", str(item["loc"][-1]), owner)
-    return f"{item['msg']} (found {item['input']!r})" if item["type"] != "value_error" else str(item["ctx"]["error"])
-
-
-def _fields_at(location: Sequence[int | str]) -> list[str]:
-    model: type[BaseModel] = Experiment
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
-    return list(model.model_fields)
