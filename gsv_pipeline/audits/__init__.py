@@ -92,6 +92,7 @@ AUDITS: Final[Mapping[str, Audit]] = {
             "indices": Question("Every query has its list of positives, and all of them are rows of the database."),
             "files_readable": Question("Every image of both sides is a whole image file."),
             "counts": Question("Both sides have as many rows as was stated, and share no image."),
+            "as_published": Question("It holds as many images and positives as were published.", blocking=False),
         },
     ),
     "embeddings": Audit(
@@ -100,6 +101,7 @@ AUDITS: Final[Mapping[str, Audit]] = {
             "finite": Question("Every value is finite."),
             "unit_norm": Question("Every descriptor has length 1."),
             "row_count": Question("There is one descriptor per image."),
+            "every_image": Question("Every image could be read; others are left out and counted.", blocking=False),
         },
     ),
     "faiss_index": Audit(
@@ -114,6 +116,7 @@ AUDITS: Final[Mapping[str, Audit]] = {
         {
             "in_range": Question("Recalls and interval bounds lie in [0, 1]."),
             "non_decreasing": Question("Recall does not fall when more images are retrieved."),
+            "not_worse": Question("R@1 is not clearly below the last accepted one (gsv-pipeline accept)."),
         },
     ),
     "leaderboard": Audit(

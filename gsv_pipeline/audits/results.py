@@ -5,9 +5,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from gsv_pipeline import recipes
+from gsv_pipeline.acceptance import judge_report
 from gsv_pipeline.audits import Verdict
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.evaluation.score import load_baselines, load_score
+from gsv_pipeline.evaluation.score import RECALL_FILE, load_baselines, load_score
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import require
 from gsv_pipeline.reports.collect import reports_on_disk
@@ -18,9 +19,12 @@ from gsv_pipeline.tracking import Tracker
 def audit_recall_report(
     layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker
 ) -> dict[str, Verdict]:
-    """Range and order of the recalls of an experiment and its baselines."""
+    """Range and order of the recalls of an experiment and its baselines, and the regression gate."""
     require(layout, recipes.recall_report(layout, experiment, benchmark))
     folder = layout.recall_report(benchmark, experiment.name)
+    if not (folder / RECALL_FILE).is_file():
+        hidden = Verdict(True, "The answers of this benchmark are hidden: there are predictions, and no recall.")
+        return {"in_range": hidden, "non_decreasing": hidden, "not_worse": hidden}
     scores = [load_score(folder), *load_baselines(folder)]
     numbers = [
         value
@@ -38,7 +42,21 @@ def audit_recall_report(
     return {
         "in_range": Verdict(not outside, f"{len(outside)} of {len(numbers)} numbers lie outside [0, 1]."),
         "non_decreasing": Verdict(not falling, f"Falls: {', '.join(falling) or 'none'}.", {"rows": len(scores)}),
+        "not_worse": _gate(layout, experiment, benchmark),
     }
+
+
+def _gate(layout: Layout, experiment: Experiment, benchmark: str) -> Verdict:
+    judgement = judge_report(layout, experiment, benchmark)
+    if judgement is None:
+        return Verdict(
+            True,
+            "No recall was accepted yet. Once one is good, run: "
+            f"gsv-pipeline accept {experiment.name} --benchmark {benchmark} --reason …",
+        )
+    found = judgement.comparison
+    facts = {"difference": found.difference, "p": found.p_value, "lost": found.only_second} if found else {}
+    return Verdict(judgement.passed, judgement.message, facts)
 
 
 def audit_leaderboard(layout: Layout, *, tracker: Tracker) -> dict[str, Verdict]:

@@ -2,43 +2,80 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from gsv_pipeline.benchmarks.own import benchmark_rows
+from gsv_pipeline.evaluation.outcomes import Outcomes, compare_outcomes, load_outcomes
 from gsv_pipeline.evaluation.score import RECALL_FILE, Score, load_baselines, load_score
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_json, read_manifest
+from gsv_pipeline.reports import tables
 from gsv_pipeline.reports.data import LeaderboardRow
 from gsv_pipeline.reports.recall_report import PAGE_FILE
 
+COST_FILE: Final = "cost.json"
+
 
 def reports_on_disk(layout: Layout) -> dict[Path, Manifest]:
-    """Folder -> manifest of every finished recall report, sorted by benchmark and experiment."""
+    """Folder -> manifest of every finished recall report, sorted by benchmark and experiment.
+
+    Where answers are hidden there are predictions and no recall, so no report.
+    """
     folders = sorted(path.parent for path in (layout.root / "recall_report").glob("*/*/manifest.json"))
     finished = [folder for folder in folders if not folder.name.startswith(".") and folder.suffix != ".previous"]
-    found = {folder: read_manifest(folder) for folder in finished}
+    found = {folder: read_manifest(folder) for folder in finished if (folder / RECALL_FILE).is_file()}
     return {folder: manifest for folder, manifest in found.items() if manifest is not None}
 
 
 def collect_rows(layout: Layout, reports: Mapping[Path, Manifest]) -> list[LeaderboardRow]:
     """A row per report, each followed by its baselines."""
+    best = _best_of(reports)
+    benchmarks = benchmark_rows(layout)
     rows = []
     for folder, manifest in reports.items():
         values = read_json(folder / RECALL_FILE)
         score = load_score(folder)
-        benchmark = values["benchmark"]
+        name = values["benchmark"]
+        cost = read_json(folder / COST_FILE) if (folder / COST_FILE).is_file() else {}
+        known = benchmarks.get(name)
+        words = [known.variant, known.protocol.words] if known else []
         rows.append(
             LeaderboardRow(
                 experiment=score.name,
-                benchmark=benchmark,
+                benchmark=name,
                 recall_at=score.recall_at,
                 interval_at=score.interval_at,
                 report=f"../{layout.key(folder)}/{PAGE_FILE}",
                 trained_on=values.get("trained_on", ""),
                 descriptor_size=int(values["descriptor_size"]),
                 created=manifest.created,
+                variant="; ".join(word for word in words if word),
+                parameters=int(cost.get("parameters", 0)),
+                gflops=float(cost.get("gflops", 0.0)),
+                images_per_s=float(cost.get("images_per_s", 0.0)),
+                against_best=_against(load_outcomes(folder), best[name], is_best=best[name][0] == folder),
             )
         )
-        rows += [_baseline_row(item, benchmark, of=score.name) for item in load_baselines(folder)]
+        rows += [_baseline_row(item, name, of=score.name) for item in load_baselines(folder)]
     return rows
+
+
+def _best_of(reports: Mapping[Path, Manifest]) -> dict[str, tuple[Path, Outcomes]]:
+    """Benchmark -> the report with the highest R@1, the first by name among equals."""
+    best: dict[str, Path] = {}
+    recalls = {folder: load_score(folder).recall_at[1] for folder in reports}
+    for folder in sorted(reports, key=lambda item: (-recalls[item], item.name)):
+        best.setdefault(folder.parent.name, folder)
+    return {name: (folder, load_outcomes(folder)) for name, folder in best.items()}
+
+
+def _against(own: Outcomes, best: tuple[Path, Outcomes], *, is_best: bool) -> str:
+    if is_best:
+        return ""
+    found = compare_outcomes(own, best[1])
+    if found is None:
+        return "other queries"
+    return f"{tables.points(found.difference)} (p = {found.p_value:.2g}): {found.verdict}"
 
 
 def _baseline_row(score: Score, benchmark: str, *, of: str) -> LeaderboardRow:

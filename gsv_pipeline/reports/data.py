@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.reports.measures import Measures
+
 
 @dataclass(frozen=True, slots=True)
 class RecallRow:
@@ -68,6 +70,10 @@ class ReportData:
         provenance: Data version, config hash, code version, seed, package versions, wall time: in reading order.
         experiment_yaml: The resolved experiment.
         created: Date and time of the evaluation, as the header shows it; empty where unknown.
+        measures: What is said beside recall.
+        looks: Query index -> [h, w] importance in 0..1 of the cells of its feature map, for queries that are shown.
+        left_out: Why no image is shown; empty where images may be shown.
+        skipped: Broken images that the user let pass, as a sentence; empty where there are none.
     """
 
     experiment: str
@@ -85,6 +91,10 @@ class ReportData:
     provenance: Mapping[str, str]
     experiment_yaml: str
     created: str = ""
+    measures: Measures = field(default_factory=Measures)
+    looks: Mapping[int, npt.NDArray[np.float32]] = field(default_factory=dict)
+    left_out: str = ""
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,11 @@ class LeaderboardRow:
         trained_on: Data set name.
         descriptor_size: D of the descriptors; 0 where unknown.
         created: ISO date and time of the report.
+        variant: Which benchmark of this name, and how a hit is counted.
+        parameters: Of the model; 0 where unknown.
+        gflops: 10⁹ operations for one image; 0 where unknown.
+        images_per_s: Described, on the machine of that run; 0 where unknown.
+        against_best: The paired comparison with the best experiment of this benchmark; empty for that one itself.
     """
 
     experiment: str
@@ -108,3 +123,8 @@ class LeaderboardRow:
     trained_on: str = ""
     descriptor_size: int = 0
     created: str = ""
+    variant: str = ""
+    parameters: int = 0
+    gflops: float = 0.0
+    images_per_s: float = 0.0
+    against_best: str = ""

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from gsv_pipeline.reports import rendering, retrievals
 from gsv_pipeline.reports.data import ReportData
-from gsv_pipeline.reports.thumbnails import Thumbnail, Thumbnails
+from gsv_pipeline.reports.looks import overlay
+from gsv_pipeline.reports.thumbnails import THUMBNAIL_SIDE, Thumbnail, Thumbnails, read_small
 
 SHOWN_MATCHES: Final = 5
 _MARKS: Final = {"correct": "✓", "wrong": "✗"}  # beside the colours, for eyes and printers that see none
@@ -39,12 +40,13 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A query and what was found for it, in rank order; for a miss also the answer."""
+    """A query and what was found for it, in rank order; for a miss also the answer; where known, where it looks."""
 
     query: Tile
     matches: Sequence[Tile]
     remark: str = ""
     answer: Tile | None = None
+    look: Tile | None = None
 
 
 def report_strips(data: ReportData, queries: Sequence[int], thumbnails: Thumbnails) -> list[Strip]:
@@ -69,9 +71,16 @@ def _report_strip(data: ReportData, query: int, rank: int, thumbnails: Thumbnail
     )
     positions = range(min(SHOWN_MATCHES, data.predictions.shape[1]))
     matches = [_match_tile(data, query, position, thumbnails) for position in positions]
-    return Strip(
-        shown, matches, _remark(data, query, rank), None if rank == 1 else _answer(data, query, rank, thumbnails)
-    )
+    answer = None if rank == 1 else _answer(data, query, rank, thumbnails)
+    return Strip(shown, matches, _remark(data, query, rank), answer, _look(data, query))
+
+
+def _look(data: ReportData, query: int) -> Tile | None:
+    if query not in data.looks:
+        return None
+    path, name = data.queries.paths[query], data.queries.names[query]
+    shown = overlay(read_small(path, side=THUMBNAIL_SIDE), data.looks[query])
+    return Tile(shown, "look", f"Where the model looks in {name}", name, "Where it looks")
 
 
 def _match_tile(data: ReportData, query: int, position: int, thumbnails: Thumbnails) -> Tile:

@@ -25,6 +25,43 @@ class BenchmarkTable:
     rows: Sequence[LeaderboardRow]
     best: dict[int, float]
 
+    @property
+    def variant(self) -> str:
+        """Which benchmark of this name it is, and how a hit is counted."""
+        return next((row.variant for row in self.rows if row.variant), "")
+
+    @property
+    def groups(self) -> list[list[LeaderboardRow]]:
+        """Each experiment with its baselines: what moves together when the table is sorted."""
+        groups: list[list[LeaderboardRow]] = []
+        for row in self.rows:
+            if row.of and groups:
+                groups[-1].append(row)
+            else:
+                groups.append([row])
+        return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """R@1 of every experiment on every benchmark.
+
+    Args:
+        benchmarks: Column heads.
+        rows: Experiments by name, with a row of each benchmark or None.
+    """
+
+    benchmarks: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[LeaderboardRow | None]]]
+
+
+def overview_of(grouped: Sequence[BenchmarkTable]) -> Overview:
+    """All benchmarks in one table; baselines are left out."""
+    found = {(row.experiment, table.benchmark): row for table in grouped for row in table.rows if not row.of}
+    names = sorted({experiment for experiment, _ in found})
+    benchmarks = [table.benchmark for table in grouped]
+    return Overview(benchmarks, [(name, [found.get((name, benchmark)) for benchmark in benchmarks]) for name in names])
+
 
 def write_leaderboard_page(target: Path, rows: Sequence[LeaderboardRow]) -> None:
     """Write the leaderboard as a single HTML file that links the reports.
@@ -33,15 +70,18 @@ def write_leaderboard_page(target: Path, rows: Sequence[LeaderboardRow]) -> None
         target: The HTML file; `LeaderboardRow.report` is relative to its folder, which must exist.
         rows: In any order.
     """
-    rendering.write_page(target, "leaderboard.html", benchmarks=group_by_benchmark(rows), ks=tables.REPORT_KS)
+    grouped = group_by_benchmark(rows)
+    rendering.write_page(
+        target, "leaderboard.html", benchmarks=grouped, overview=overview_of(grouped), ks=tables.SHORT_KS
+    )
 
 
 def leaderboard_json(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
     """The leaderboard as plain values, in the order of the page; recall and intervals are fractions.
 
     Every row has `experiment`, `benchmark`, `recall_at` ({"1": 0.81}) and `interval_at` ({"1": [0.76, 0.85]}). A
-    baseline has `of`, the experiment it belongs to; an experiment has `report`, `trained_on`, `descriptor_size` and
-    `created`.
+    baseline has `of`, the experiment it belongs to; an experiment has `report`, `trained_on`, `descriptor_size`,
+    `created`, `variant`, `parameters`, `gflops`, `images_per_s` and `against_best`; zero and empty mean not known.
     """
     return [_as_json(row) for table in group_by_benchmark(rows) for row in table.rows]
 
@@ -79,4 +119,9 @@ def _as_json(row: LeaderboardRow) -> dict[str, Any]:
         "trained_on": row.trained_on,
         "descriptor_size": int(row.descriptor_size),
         "created": row.created,
+        "variant": row.variant,
+        "parameters": row.parameters,
+        "gflops": row.gflops,
+        "images_per_s": row.images_per_s,
+        "against_best": row.against_best,
     }

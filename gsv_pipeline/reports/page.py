@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from gsv_pipeline.reports import figures, gallery, geometry, rendering, retrievals, tables
+from gsv_pipeline.reports import figures, gallery, geometry, measures_figures, rendering, retrievals, tables
 from gsv_pipeline.reports.data import RecallRow, ReportData
 from gsv_pipeline.reports.thumbnails import Thumbnails, image_uri
 
@@ -51,8 +51,10 @@ def write_report(target: Path, data: ReportData) -> None:
         "num_queries": len(ranks),
         "num_hits": int((ranks == 1).sum()),
         "num_unanswerable": int((~retrievals.answerable(data.positives)).sum()),
+        "measures": data.measures,
         **_figures(data, ranks == 1),
-        **_galleries(data),
+        **_measures(data),
+        **(_galleries(data) if not data.left_out else {"best": [], "worst": [], "shape": "1.333"}),
     }
     rendering.write_page(target, "report.html", **context)
 
@@ -86,6 +88,21 @@ def _figures(data: ReportData, hits: npt.NDArray[np.bool_]) -> dict[str, str | N
         if has_places
         else None,
     }
+
+
+def _measures(data: ReportData) -> dict[str, str | None]:
+    found = data.measures
+    return {
+        "distance_curve": image_uri(measures_figures.distance_curve(found.localisation))
+        if found.localisation
+        else None,
+        "precision_figure": image_uri(measures_figures.precision_figure(found.precision)) if found.precision else None,
+    }
+
+
+def queries_shown(data: ReportData) -> list[int]:
+    """Queries that the galleries show, so that somebody can find out where the model looks in them."""
+    return [*retrievals.pick_hits(data, GALLERY_STRIPS), *retrievals.pick_misses(data, GALLERY_STRIPS)]
 
 
 def _galleries(data: ReportData) -> dict[str, Any]:

@@ -1,27 +1,52 @@
 """Gathers what a recall report shows from the artifacts on disk, and has the page written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from gsv_pipeline.benchmarks import BENCHMARKS
-from gsv_pipeline.benchmarks.data import BenchmarkData, load_benchmark
+from gsv_pipeline.benchmarks import BenchmarkRow
+from gsv_pipeline.benchmarks.data import BenchmarkData
+from gsv_pipeline.benchmarks.images import paths_of
+from gsv_pipeline.benchmarks.own import benchmark_row
+from gsv_pipeline.benchmarks.seen import benchmark_of
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.evaluation.score import PREDICTIONS_FILE, SIMILARITIES_FILE, Score, save_baselines
-from gsv_pipeline.geo import distance_m
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_json, read_manifest
 from gsv_pipeline.provenance import provenance
+from gsv_pipeline.reports.curves import write_curves
 from gsv_pipeline.reports.data import BenchmarkImages, RecallRow, ReportData, TrainingCurve
-from gsv_pipeline.reports.page import write_report
-from gsv_pipeline.sources.location import image_root
+from gsv_pipeline.reports.markdown import write_markdown
+from gsv_pipeline.reports.measures import distances_to, measure
+from gsv_pipeline.reports.page import queries_shown, write_report
+from gsv_pipeline.reports.published_results import beside_published
 
 PAGE_FILE: Final = "report.html"
+MARKDOWN_FILE: Final = "report.md"
 HISTORY_FILE: Final = "history.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of a report depends on more than the artifacts.
+
+    Args:
+        with_images: Show photographs although the benchmark's licence does not admit copies.
+        look: Image files -> [h, w] importance of the cells of each; None where the model cannot be asked.
+        costs: What describing and searching cost, in reading order.
+        skipped: Broken images that the user let pass, as a sentence.
+    """
+
+    with_images: bool = False
+    look: Callable[[Sequence[Path]], Sequence[npt.NDArray[np.float32]]] | None = None
+    costs: Mapping[str, str] = field(default_factory=dict)
+    skipped: str = ""
 
 
 def write_recall_report(
@@ -32,8 +57,9 @@ def write_recall_report(
     target: Path,
     score: Score,
     baselines: Sequence[Score],
+    shown: Shown,
 ) -> None:
-    """Write `report.html` and `baselines.json` into `target`, which holds the predictions already.
+    """Write the page, its Markdown and the curves beside the predictions, which lie in `target` already.
 
     Args:
         layout: Where the inputs live.
@@ -42,32 +68,67 @@ def write_recall_report(
         target: The report's folder.
         score: The experiment's recalls.
         baselines: What it is compared with.
+        shown: What depends on more than the artifacts.
 
     Raises:
         DataError: An image of the gallery cannot be read.
     """
-    data = load_benchmark(layout.benchmark(benchmark))
-    root = image_root(layout.dataset(BENCHMARKS[benchmark].dataset))
+    row = benchmark_row(layout, benchmark)
+    data = benchmark_of(layout, experiment, benchmark)
     predictions = np.load(target / PREDICTIONS_FILE, allow_pickle=False)
+    similarities = np.load(target / SIMILARITIES_FILE, allow_pickle=False)
+    published = beside_published(row.published, score.interval_at.get(1))
+    paths = paths_of(layout, row, data)
     report = ReportData(
         experiment=experiment.name,
         benchmark=benchmark,
-        description=f"{experiment.description} {BENCHMARKS[benchmark].description}".strip(),
+        description=f"{experiment.description} {row.description}".strip(),
         rows=[recall_row(score), *(recall_row(item, is_baseline=True) for item in baselines)],
         curve=training_curve(layout.checkpoint(experiment.name)),
-        database=_images(data.database, root),
-        queries=_images(data.queries, root),
+        database=_images(data.database, paths["database"]),
+        queries=_images(data.queries, paths["queries"]),
         predictions=predictions,
-        scores=np.load(target / SIMILARITIES_FILE, allow_pickle=False),
-        distances_m=distance_m(_latlon(data.queries)[:, None, :], _latlon(data.database)[predictions]),
+        scores=similarities,
+        distances_m=distances_to(data, predictions),
         positives=data.positives,
-        facts=_facts(layout, experiment, benchmark, data),
-        provenance=_provenance(layout, experiment, benchmark),
+        facts=_facts(layout, experiment, benchmark, row, data),
+        provenance=_provenance(layout, experiment, benchmark, row),
         experiment_yaml=experiment.to_yaml(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        measures=measure(data, predictions, similarities, published=published, costs=shown.costs),
+        left_out="" if row.redistributable or shown.with_images else _left_out(row, experiment.name, benchmark),
+        skipped=shown.skipped,
     )
+    if shown.look and not report.left_out:
+        report = _with_looks(report, shown.look)
     save_baselines(target, baselines)
     write_report(target / PAGE_FILE, report)
+    write_markdown(
+        target / MARKDOWN_FILE,
+        title=f"{experiment.name} on {benchmark}",
+        protocol=f"{_variant(row)}. {experiment.description}".strip(),
+        rows=report.rows,
+        measures=report.measures,
+        provenance=report.provenance,
+    )
+    write_curves(target, report.rows, report.measures)
+
+
+def _with_looks(report: ReportData, look: Callable[[Sequence[Path]], Sequence[npt.NDArray[np.float32]]]) -> ReportData:
+    queries = queries_shown(report)
+    maps = look([report.queries.paths[query] for query in queries])
+    return replace(report, looks=dict(zip(queries, maps, strict=True)))
+
+
+def _left_out(row: BenchmarkRow, experiment: str, benchmark: str) -> str:
+    return (
+        f"No photographs are shown: their licence ({row.licence}) does not admit copies in a report that may be passed "
+        f"on. For yourself: gsv-pipeline evaluate {benchmark} --experiment {experiment} --with-images"
+    )
+
+
+def _variant(row: BenchmarkRow) -> str:
+    return f"{row.variant}: {row.protocol.words}" if row.variant else row.protocol.words
 
 
 def recall_row(score: Score, *, is_baseline: bool = False) -> RecallRow:
@@ -92,24 +153,33 @@ def training_curve(checkpoint: Path) -> TrainingCurve:
     )
 
 
-def _images(table: pd.DataFrame, root: Path) -> BenchmarkImages:
+def _images(table: pd.DataFrame, paths: Sequence[Path]) -> BenchmarkImages:
     return BenchmarkImages(
-        paths=[root / image_id for image_id in table["image_id"]],
+        paths=paths,
         names=table["image_id"].tolist(),
         latlon=_latlon(table),
-        dates=[f"{year}-{month:02d}" for year, month in zip(table["year"], table["month"], strict=True)],
+        dates=[_date(year, month) for year, month in zip(table["year"], table["month"], strict=True)],
         place_ids=table["place_id"].tolist(),
     )
+
+
+def _date(year: int, month: int) -> str:
+    if not year > 0:
+        return ""
+    return f"{year}-{month:02d}" if month > 0 else f"{year}"
 
 
 def _latlon(table: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     return table[["lat", "lon"]].to_numpy(np.float64)
 
 
-def _facts(layout: Layout, experiment: Experiment, benchmark: str, data: BenchmarkData) -> Mapping[str, str]:
-    row = BENCHMARKS[benchmark]
+def _facts(
+    layout: Layout, experiment: Experiment, benchmark: str, row: BenchmarkRow, data: BenchmarkData
+) -> Mapping[str, str]:
     lengths = [len(rows) for rows in data.positives]
     facts = {
+        "Variant": row.variant,
+        "A hit is": row.protocol.words,
         "Database images": f"{len(data.database):,}",
         "Database places": f"{data.database['place_id'].nunique():,}",
         "Queries": f"{len(data.queries):,} of {data.queries['place_id'].nunique():,} places",
@@ -117,7 +187,12 @@ def _facts(layout: Layout, experiment: Experiment, benchmark: str, data: Benchma
         "Database years": _span(data.database["year"]),
         "Query years": _span(data.queries["year"]),
         "Licence of the images": row.licence,
+        "Source": row.source,
     }
+    facts = {name: value for name, value in facts.items() if value}
+    made = read_manifest(layout.benchmark(benchmark))
+    if made and made.metadata.get("deviations"):
+        facts["Not as published"] = "; ".join(made.metadata["deviations"])
     trained = read_manifest(layout.places(experiment.name)) if experiment.training else None
     if trained:
         counts = trained.metadata
@@ -128,18 +203,12 @@ def _facts(layout: Layout, experiment: Experiment, benchmark: str, data: Benchma
     return facts
 
 
-def _provenance(layout: Layout, experiment: Experiment, benchmark: str) -> Mapping[str, str]:
+def _provenance(layout: Layout, experiment: Experiment, benchmark: str, row: BenchmarkRow) -> Mapping[str, str]:
     now = provenance()
     checkpoint = read_manifest(layout.checkpoint(experiment.name))
-    dataset = BENCHMARKS[benchmark].dataset
-    data = (
-        {"": dataset}
-        if dataset == experiment.dataset or not experiment.training
-        else {
-            "": dataset,
-            " of training": experiment.dataset,
-        }
-    )
+    data = {"": row.dataset} if row.dataset else {}
+    if experiment.training and experiment.dataset != row.dataset:
+        data[" of training"] = experiment.dataset
     steps = {
         **{f"Data version{of}": read_manifest(layout.dataset(name)) for of, name in data.items()},
         **{f"Catalog version{of}": read_manifest(layout.catalog(name)) for of, name in data.items()},
@@ -148,7 +217,7 @@ def _provenance(layout: Layout, experiment: Experiment, benchmark: str) -> Mappi
         "Descriptors version": read_manifest(layout.embeddings(benchmark, experiment.name)),
     }
     return {
-        **{name: _version(manifest) for name, manifest in steps.items()},
+        **{name: _version(manifest) for name, manifest in steps.items() if manifest},
         **{f"Snapshot{of}": _snapshot(layout, name) for of, name in data.items()},
         "Code version": f"gsv-pipeline {now['gsv_pipeline']}" + (f", commit {now['git']}" if now["git"] else ""),
         "Seed": str(experiment.seed),
@@ -158,10 +227,8 @@ def _provenance(layout: Layout, experiment: Experiment, benchmark: str) -> Mappi
     }
 
 
-def _version(manifest: Manifest | None) -> str:
-    return (
-        f"{manifest.data_version} (config {manifest.fingerprint}, made {manifest.created})" if manifest else "unknown"
-    )
+def _version(manifest: Manifest) -> str:
+    return f"{manifest.data_version} (config {manifest.fingerprint}, made {manifest.created})"
 
 
 def _snapshot(layout: Layout, dataset: str) -> str:
@@ -181,4 +248,5 @@ def _duration(manifest: Manifest | None) -> str:
 
 
 def _span(years: "pd.Series[int]") -> str:
-    return f"{years.min()} to {years.max()}"
+    known = years[years > 0]
+    return f"{known.min()} to {known.max()}" if len(known) else ""

@@ -6,7 +6,8 @@ from typing import Final
 
 from gsv_pipeline.reports.data import RecallRow
 
-REPORT_KS: Final = (1, 5, 10, 20)
+SHORT_KS: Final = (1, 5, 10, 20)
+REPORT_KS: Final = (1, 5, 10, 15, 20, 25)
 NOT_KNOWN: Final = "–"
 
 _LABELS: Final = {
@@ -46,7 +47,7 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return "" if bounds is None else f"{percent(bounds[0])}–{percent(bounds[1])}"
 
 
-def recall_table_text(rows: Sequence[RecallRow], ks: Sequence[int] = REPORT_KS) -> str:
+def recall_table_text(rows: Sequence[RecallRow], ks: Sequence[int] = SHORT_KS) -> str:
     """An aligned table for the terminal: a line per row in the order given, recall and 95 % interval in percent.
 
     Args:
@@ -73,7 +74,7 @@ def _text_column(rows: Sequence[RecallRow], k: int) -> list[str]:
     return [f"{f'R@{k}':>5}".ljust(width + 8), *cells]
 
 
-def recall_table_markdown(rows: Sequence[RecallRow], ks: Sequence[int] = REPORT_KS) -> str:
+def recall_table_markdown(rows: Sequence[RecallRow], ks: Sequence[int] = SHORT_KS) -> str:
     """The same table in Markdown, for metadata in the Dagster UI; trained models in bold.
 
     Args:

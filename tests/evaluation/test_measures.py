@@ -20,6 +20,11 @@ def test_groups_are_scored_alone_and_queries_without_one_are_left_out() -> None:
     assert low < 0.5 < high
 
 
+def test_numbers_in_names_are_in_order() -> None:
+    groups = recall_by_group(np.zeros(3, dtype=np.int64), ["10 years", "9 years", "1 year"], list("abc"))
+    assert [group.name for group in groups] == ["1 year", "9 years", "10 years"]
+
+
 def test_recall_over_distance_counts_the_border_and_leaves_out_unknown_positions() -> None:
     found = localise(np.array([5.0, 25.0, 25.01, np.nan, 400.0]))
     at = dict(zip(found.thresholds_m, found.recall, strict=True))

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from gsv_pipeline.reports.data import LeaderboardRow
-from gsv_pipeline.reports.leaderboard import leaderboard_json, write_leaderboard_page
+from gsv_pipeline.reports.leaderboard import (
+    group_by_benchmark,
+    leaderboard_json,
+    overview_of,
+    write_leaderboard_page,
+)
 
 
 def row(experiment: str, benchmark: str, recall: float, of: str = "") -> LeaderboardRow:
@@ -56,6 +61,7 @@ def test_the_json_survives_writing_and_reading_and_holds_fractions() -> None:
     assert good["interval_at"] == {"1": [pytest.approx(0.75), pytest.approx(0.85)]}
     assert set(good) == {
         "experiment", "benchmark", "recall_at", "interval_at", "report", "trained_on", "descriptor_size", "created",
+        "variant", "parameters", "gflops", "images_per_s", "against_best",
     }  # fmt: skip
     assert set(written[3]) == {"experiment", "benchmark", "recall_at", "interval_at", "of"}
 
@@ -64,7 +70,9 @@ def test_the_page_links_every_report_and_nothing_else(tmp_path: Path) -> None:
     write_leaderboard_page(tmp_path / "index.html", ROWS)
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     links = re.findall(r'<a href="([^"]+)"', html)
-    assert links == [r["report"] for r in leaderboard_json(ROWS) if "report" in r]
+    inside = ["#a_benchmark", "#demo_test"]
+    assert links == [*inside, *(r["report"] for r in leaderboard_json(ROWS) if "report" in r)]
+    assert all(f'id="{link[1:]}"' in html for link in inside)
     assert not re.search(r"https?://|src=|url\(", html)
 
 
@@ -80,7 +88,7 @@ def test_bars_and_whiskers_are_as_long_as_the_numbers(tmp_path: Path) -> None:
     write_leaderboard_page(tmp_path / "index.html", [row("good", "demo_test", 0.8)])
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "--value: 81.00%; --low: 75.00%; --high: 85.00%" in html
-    assert "1,024-D" in html
+    assert 'data-value="1024">1,024<' in html
     assert "2026-05-04<" in html
 
 
@@ -97,3 +105,18 @@ def test_an_empty_leaderboard_says_what_to_do(tmp_path: Path) -> None:
     write_leaderboard_page(tmp_path / "index.html", [])
     assert "gsv-pipeline evaluate" in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert leaderboard_json([]) == []
+
+
+def test_baselines_move_with_their_experiment_when_a_table_is_sorted() -> None:
+    (table,) = [item for item in group_by_benchmark(ROWS) if item.benchmark == "demo_test"]
+    assert [[row.experiment for row in group] for group in table.groups] == [
+        ["good", "untrained", "thumbnail"],
+        ["weak", "untrained"],
+    ]
+
+
+def test_the_overview_has_a_row_per_experiment_and_a_gap_where_nothing_was_evaluated() -> None:
+    found = overview_of(group_by_benchmark(ROWS))
+    assert found.benchmarks == ["a_benchmark", "demo_test"]
+    told = {name: [None if cell is None else cell.recall_at[1] for cell in cells] for name, cells in found.rows}
+    assert told == {"good": [pytest.approx(0.61), pytest.approx(0.81)], "weak": [None, pytest.approx(0.51)]}

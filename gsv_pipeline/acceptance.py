@@ -1,0 +1,149 @@
+"""Accepting recalls and comparing experiments: what a person decides about reports that are there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gsv_pipeline import compose, recipes
+from gsv_pipeline.config import Experiment
+from gsv_pipeline.errors import ConfigError, StaleInputError
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import read_manifest, require
+from gsv_pipeline.provenance import provenance
+
+if TYPE_CHECKING:
+    from gsv_pipeline.evaluation.accepted import Judgement
+    from gsv_pipeline.evaluation.comparison import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedFile:
+    """A recall that was accepted just now.
+
+    Args:
+        benchmark: On what.
+        path: The record, to be committed.
+        recall: R@1, as a fraction.
+        before: R@1 that was accepted before; None the first time.
+    """
+
+    benchmark: str
+    path: Path
+    recall: float
+    before: float | None
+
+
+def accept(
+    layout: Layout, experiment: Experiment, *, benchmarks: Sequence[str] = (), reason: str
+) -> list[AcceptedFile]:
+    """Call the experiment's recalls good: later reports that are worse than these fail their check.
+
+    Args:
+        layout: Where things live.
+        experiment: Whose recalls.
+        benchmarks: Which; empty: every one with a report that is up to date.
+        reason: Why, for whoever reads the record.
+
+    Raises:
+        ConfigError: No reason.
+        StaleInputError: A report is missing or out of date.
+    """
+    from gsv_pipeline.evaluation.accepted import load_accepted, save_accepted
+
+    if not reason.strip():
+        raise ConfigError("--reason is empty. Say why these recalls are good, for whoever reads the record later.")
+    names = list(benchmarks) or [report.benchmark for report in compose.reports_of(layout, experiment)]
+    if not names:
+        command = f"gsv-pipeline evaluate BENCHMARK --experiment {experiment.name}{experiment.settings}"
+        raise StaleInputError(
+            f"No recall report of '{experiment.name}' is up to date, so there is nothing to accept. Run: {command}",
+            {"run": command},
+        )
+    records = [_record(layout, experiment, name, reason=reason.strip()) for name in names]
+    done = []
+    for record in records:
+        path = layout.accepted(record.benchmark, experiment.name)
+        before = load_accepted(path)
+        save_accepted(path, record)
+        done.append(
+            AcceptedFile(record.benchmark, path, record.recall_at["1"], before.recall_at["1"] if before else None)
+        )
+    return done
+
+
+def judge_report(
+    layout: Layout, experiment: Experiment, benchmark: str, *, tolerance: float | None = None
+) -> "Judgement | None":
+    """Compare the report on disk with what was accepted; None where nothing was.
+
+    Raises:
+        DataError: The record or the report is damaged.
+        StaleInputError: The report is missing or out of date.
+    """
+    from gsv_pipeline.evaluation.accepted import judge, load_accepted
+    from gsv_pipeline.evaluation.outcomes import load_outcomes
+
+    accepted = load_accepted(layout.accepted(benchmark, experiment.name))
+    if accepted is None:
+        return None
+    require(layout, recipes.recall_report(layout, experiment, benchmark))
+    outcomes = load_outcomes(layout.recall_report(benchmark, experiment.name))
+    version = _benchmark_version(layout, benchmark)
+    return judge(accepted, outcomes.ranks, outcomes.places, benchmark_version=version, tolerance=tolerance)
+
+
+def compare_experiments(
+    layout: Layout, first: Experiment, second: Experiment, benchmark: str, *, ks: Sequence[int] = (1, 5, 10)
+) -> "Mapping[int, Comparison]":
+    """The paired comparison of two experiments on one benchmark, for each K.
+
+    Raises:
+        ConfigError: They were not asked the same queries.
+        StaleInputError: A report is missing or out of date.
+    """
+    from gsv_pipeline.evaluation.outcomes import compare_outcomes, load_outcomes
+
+    found = []
+    for experiment in (first, second):
+        require(layout, recipes.recall_report(layout, experiment, benchmark))
+        found.append(load_outcomes(layout.recall_report(benchmark, experiment.name)))
+    comparisons = {k: compare_outcomes(*found, k=k) for k in ks}
+    if any(comparison is None for comparison in comparisons.values()):
+        raise ConfigError(
+            f"'{first.name}' and '{second.name}' were not asked the same queries of '{benchmark}' "
+            f"({len(found[0].queries)} and {len(found[1].queries)}), so they cannot be compared query by query."
+        )
+    return {k: comparison for k, comparison in comparisons.items() if comparison is not None}
+
+
+def _record(layout: Layout, experiment: Experiment, benchmark: str, *, reason: str) -> Any:
+    from gsv_pipeline.evaluation.accepted import Accepted, pack_ranks
+    from gsv_pipeline.evaluation.outcomes import load_outcomes
+    from gsv_pipeline.evaluation.score import load_score
+
+    recipe = recipes.recall_report(layout, experiment, benchmark)
+    require(layout, recipe)
+    score, outcomes = load_score(recipe.path), load_outcomes(recipe.path)
+    now = provenance()
+    return Accepted(
+        experiment=experiment.name,
+        benchmark=benchmark,
+        benchmark_version=_benchmark_version(layout, benchmark),
+        queries=len(outcomes.queries),
+        recall_at={str(k): round(score.recall_at[k], 6) for k in (1, 5, 10, 20)},
+        ranks=pack_ranks(outcomes.ranks),
+        reason=reason,
+        accepted=datetime.now(UTC).isoformat(timespec="seconds"),
+        origin={
+            "inputs": compose.input_versions(layout, recipe),
+            "code": now["git"] or now["gsv_pipeline"],
+            "packages": now["packages"],
+        },
+    )
+
+
+def _benchmark_version(layout: Layout, benchmark: str) -> str:
+    manifest = read_manifest(layout.benchmark(benchmark))
+    return manifest.data_version if manifest else ""

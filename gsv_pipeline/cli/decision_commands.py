@@ -1,0 +1,55 @@
+"""What a person decides about recalls: `accept`, `compare`."""
+
+from typing import Final
+
+import click
+
+from gsv_pipeline import acceptance
+from gsv_pipeline.cli.options import overrides_argument
+from gsv_pipeline.config import load_experiment
+from gsv_pipeline.layout import Layout
+
+
+@click.command()
+@click.argument("experiment")
+@overrides_argument
+@click.option(
+    "--benchmark", "benchmarks", multiple=True, help="Which recall; may be given several times (default: all reports)."
+)
+@click.option("--reason", required=True, help="Why it is good; stands in the record.")
+@click.pass_obj
+def accept(
+    layout: Layout, experiment: str, overrides: tuple[str, ...], benchmarks: tuple[str, ...], reason: str
+) -> None:
+    """Call EXPERIMENT's recalls good: a later report that is clearly worse fails its check.
+
+    Writes one small file per benchmark under the data root's accepted/: recall and the outcome of every query.
+    Commit it: git keeps who accepted what, and when.
+    """
+    chosen = load_experiment(layout, experiment, overrides)
+    for item in acceptance.accept(layout, chosen, benchmarks=benchmarks, reason=reason):
+        before = "" if item.before is None else f" (before: {100 * item.before:.2f})"
+        click.echo(f"{item.benchmark}: R@1 {100 * item.recall:.2f} accepted{before}\n  {item.path}")
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.argument("benchmark")
+@click.pass_obj
+def compare(layout: Layout, first: str, second: str, benchmark: str) -> None:
+    """Compare two experiments on BENCHMARK, query by query, from their recall reports.
+
+    The interval is a paired bootstrap over places; p is the chance of such a difference between equals (an exact
+    sign-flip test over places).
+    """
+    names = load_experiment(layout, first), load_experiment(layout, second)
+    for k, found in acceptance.compare_experiments(layout, *names, benchmark).items():
+        low, high = (100 * bound for bound in found.interval)
+        click.echo(
+            f"R@{k:<3} {first} is {found.verdict}: {100 * found.difference:+.2f} points ({low:+.2f} to {high:+.2f}), "
+            f"p = {found.p_value:.2g}; {found.only_first} queries only {first}, {found.only_second} only {second}"
+        )
+
+
+DECISION_COMMANDS: Final = (accept, compare)

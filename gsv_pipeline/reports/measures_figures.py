@@ -1,0 +1,56 @@
+"""Figures of what a report says beside recall: distance and confidence."""
+
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from gsv_pipeline.evaluation.localisation import VIEW_OVERLAP_DEG, Localisation
+from gsv_pipeline.evaluation.precision import PrecisionCurve
+from gsv_pipeline.reports.figures import ACCENT, HIT, MUTED, SIZE, ImageFormat, render
+
+RADIUS_M = 25.0
+
+
+def distance_curve(found: Localisation, *, image_format: ImageFormat = "svg") -> bytes:
+    """Share of first answers within a distance, and of those that look the same way too."""
+    return render(partial(_draw_distances, found), SIZE, image_format)
+
+
+def precision_figure(curve: PrecisionCurve, *, image_format: ImageFormat = "svg") -> bytes:
+    """Precision over recall, with the point up to which every answer is correct."""
+    return render(partial(_draw_precision, curve), SIZE, image_format)
+
+
+def _draw_distances(found: Localisation, axes: Axes) -> None:
+    axes.plot(
+        found.thresholds_m, 100 * np.asarray(found.recall), color=ACCENT, linewidth=2.2, marker="o", markersize=4,
+        label="position alone",
+    )  # fmt: skip
+    if found.recall_same_view is not None:
+        axes.plot(
+            found.thresholds_m, 100 * np.asarray(found.recall_same_view), color=MUTED, linewidth=1.8, linestyle="--",
+            marker="s", markersize=4, label=f"and headings within {VIEW_OVERLAP_DEG:.0f}°",
+        )  # fmt: skip
+    axes.axvline(RADIUS_M, color=HIT, linewidth=1.2, linestyle=":", label=f"{RADIUS_M:.0f} m")
+    axes.set_ylim(0, 100)
+    axes.set_xlim(0, max(found.thresholds_m))
+    axes.set_xlabel("metres from the query, included")
+    axes.set_title("First answers, %", loc="left", fontsize=10.5, color=MUTED)
+    axes.figure.legend(loc="outside upper left", ncols=3, fontsize=10)
+
+
+def _draw_precision(curve: PrecisionCurve, axes: Axes) -> None:
+    axes.step(100 * curve.recall, 100 * curve.precision, where="post", color=ACCENT, linewidth=2.2)
+    if curve.sure is not None:
+        threshold, recall = curve.sure
+        axes.plot([100 * recall], [100], marker="o", color=HIT, markersize=8, clip_on=False, zorder=5)
+        axes.annotate(
+            f"100 % precision up to {100 * recall:.1f} % recall\n(similarity {threshold:.3f} and above)",
+            (100 * recall, 100), xytext=(8, -14), textcoords="offset points", va="top", color=HIT,
+            ha="left" if recall < 0.5 else "right",
+        )  # fmt: skip
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 102)
+    axes.set_xlabel("recall, % of the queries that can be answered")
+    axes.set_title("Precision, %", loc="left", fontsize=10.5, color=MUTED)

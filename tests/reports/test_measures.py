@@ -1,0 +1,137 @@
+"""What a report says beside recall, from tables with known answers."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gsv_pipeline.benchmarks.data import BenchmarkData
+from gsv_pipeline.benchmarks.rows import Result
+from gsv_pipeline.reports import measures_figures
+from gsv_pipeline.reports.curves import DISTANCE_CURVE, PRECISION_CURVE, RECALL_CURVE, write_curves
+from gsv_pipeline.reports.data import RecallRow
+from gsv_pipeline.reports.markdown import write_markdown
+from gsv_pipeline.reports.measures import Measures, distances_to, measure
+from gsv_pipeline.reports.published_results import beside_published
+
+
+def _side(count: int, *, city: list[str], year: int, **columns: object) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "image_id": [f"{year}_{row}.jpg" for row in range(count)],
+            "place_id": [f"{name}/{row:07d}" for row, name in enumerate(city)],
+            "year": year,
+            "month": 5,
+            "bearing": 0.0,
+            "lat": 50.0 + 0.001 * np.arange(count),
+            "lon": 4.0,
+            **columns,
+        }
+    )
+
+
+CITIES = ["Oslo", "Oslo", "Bonn", "Bonn"]
+PREDICTIONS = np.array([[0, 1], [2, 1], [2, 3], [3, 0]])
+SIMILARITIES = np.array([[0.9, 0.1], [0.5, 0.1], [0.8, 0.1], [0.7, 0.1]], dtype=np.float32)
+
+
+def _data(**columns: object) -> BenchmarkData:
+    return BenchmarkData(
+        _side(4, city=CITIES, year=2010),
+        _side(4, city=CITIES, year=2018, **columns),
+        [np.array([row]) for row in range(4)],
+    )
+
+
+def test_distances_groups_and_confidence_come_from_what_was_retrieved() -> None:
+    found = measure(_data(condition=["night", "day", "day", "day"]), PREDICTIONS, SIMILARITIES)
+    assert found.localisation is not None
+    assert found.localisation.median_m == 0.0
+    at = dict(zip(found.localisation.thresholds_m, found.localisation.recall, strict=True))
+    assert at[5.0] == 0.75
+    assert found.precision is not None
+    assert found.precision.sure == (pytest.approx(0.7), 0.75)
+    assert {title: [(g.name, g.recall_at[1]) for g in groups] for title, groups in found.groups.items()} == {
+        "By city": [("Bonn", 1.0), ("Oslo", 0.5)],
+        "By condition": [("day", pytest.approx(2 / 3)), ("night", 1.0)],
+    }
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    nowhere = {"lat": np.nan, "lon": np.nan, "bearing": np.nan}
+    data = BenchmarkData(
+        _side(4, city=["x"] * 4, year=0).assign(**nowhere),
+        _side(4, city=["x"] * 4, year=0).assign(**nowhere),
+        [np.array([], dtype=np.int64)] * 4,
+    )
+    found = measure(data, PREDICTIONS, SIMILARITIES)
+    assert (found.localisation, found.precision, found.groups) == (None, None, {})
+
+
+def test_metres_on_the_plane_are_used_where_both_sides_have_them() -> None:
+    plane = {"east": [0.0, 30.0, 0.0, 0.0], "north": [0.0, 40.0, 0.0, 0.0]}
+    data = BenchmarkData(
+        _side(4, city=CITIES, year=2010, east=[0.0] * 4, north=[0.0] * 4), _side(4, city=CITIES, year=2018, **plane), []
+    )
+    assert distances_to(data, np.array([[0], [0], [0], [0]]))[:, 0].tolist() == [0.0, 50.0, 0.0, 0.0]
+
+
+def test_a_rank_without_an_answer_has_no_distance() -> None:
+    assert np.isnan(distances_to(_data(), np.array([[0, -1]] * 4))[:, 1]).all()
+
+
+def test_the_verdict_beside_a_published_number_respects_our_interval() -> None:
+    published = [
+        Result("Low", {1: 0.5}, "a paper"),
+        Result("Inside", {1: 0.72, 5: 0.9}, "a page", dimensions=4096),
+        Result("High", {1: 0.9}, "a table"),
+        Result("Silent", {5: 0.9}, "a plot"),
+    ]
+    rows = beside_published(published, (0.7, 0.8))
+    assert [(row.model, row.verdict) for row in rows] == [
+        ("High", "worse"), ("Inside, 4,096-D", "same"), ("Low", "better"), ("Silent", None),
+    ]  # fmt: skip
+
+
+def test_curves_are_written_for_dvc_and_an_absent_one_is_a_header(tmp_path: Path) -> None:
+    row = RecallRow("demo", {1: 0.5, 2: 0.75}, {1: (0.4, 0.6)})
+    write_curves(tmp_path, [row], measure(_data(), PREDICTIONS, SIMILARITIES))
+    with (tmp_path / RECALL_CURVE).open() as file:
+        assert list(csv.DictReader(file)) == [
+            {"k": "1", "recall": "0.5", "low": "0.4", "high": "0.6"},
+            {"k": "2", "recall": "0.75", "low": "", "high": ""},
+        ]
+    assert (tmp_path / PRECISION_CURVE).read_text().splitlines()[1] == "0.9,1,0.25"
+    write_curves(tmp_path, [row], Measures())
+    assert (tmp_path / DISTANCE_CURVE).read_text() == "metres,recall\n"
+
+
+def test_the_markdown_holds_recalls_published_numbers_and_parts(tmp_path: Path) -> None:
+    found = measure(
+        _data(), PREDICTIONS, SIMILARITIES, published=beside_published([Result("A | B", {1: 0.9}, "x")], (0.1, 0.2))
+    )
+    write_markdown(
+        tmp_path / "report.md",
+        title="demo on somewhere",
+        protocol="within 25 m",
+        rows=[RecallRow("demo", {1: 0.75, 5: 1.0}, {1: (0.5, 0.9)})],
+        measures=found,
+        provenance={"Seed": "1"},
+    )
+    text = (tmp_path / "report.md").read_text()
+    assert "| demo | 75.0 (50.0–90.0) | 100.0 |" in text
+    assert "| A \\| B | 90.0 | – | – | worse | x |" in text
+    assert "| Bonn | 2 | 100.0 (" in text
+
+
+def test_the_figures_are_pictures() -> None:
+    found = measure(_data(), PREDICTIONS, SIMILARITIES)
+    assert found.localisation is not None
+    assert found.precision is not None
+    for picture in (
+        measures_figures.distance_curve(found.localisation),
+        measures_figures.precision_figure(found.precision),
+    ):
+        assert b"<svg" in picture

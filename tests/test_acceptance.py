@@ -1,0 +1,93 @@
+"""Accepting a recall, the gate that compares with it, and the comparison of two experiments, over the whole chain."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gsv_pipeline.acceptance import accept, compare_experiments, judge_report
+from gsv_pipeline.audits.results import audit_recall_report
+from gsv_pipeline.cli import run
+from gsv_pipeline.errors import ConfigError, StaleInputError
+from gsv_pipeline.evaluation.accepted import load_accepted
+from gsv_pipeline.evaluation.outcomes import OUTCOMES_FILE
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.tracking import NullTracker
+from tests.tiny import tiny_experiment
+
+
+def _lose_everything(layout: Layout) -> None:
+    """Make the report on disk one in which no query is answered."""
+    path = layout.recall_report("demo_test", "demo") / OUTCOMES_FILE
+    table = pd.read_parquet(path)
+    table["rank"] = 25
+    table.to_parquet(path, index=False)
+
+
+def test_without_an_accepted_recall_the_gate_is_open_and_says_how_to_close_it(chain_layout: Layout) -> None:
+    experiment = tiny_experiment(chain_layout)
+    assert judge_report(chain_layout, experiment, "demo_test") is None
+    verdict = audit_recall_report(chain_layout, experiment, "demo_test", tracker=NullTracker())["not_worse"]
+    assert verdict.passed
+    assert "gsv-pipeline accept demo --benchmark demo_test" in verdict.message
+
+
+def test_an_accepted_recall_passes_itself_and_stops_a_worse_one(chain_layout: Layout) -> None:
+    experiment = tiny_experiment(chain_layout)
+    done = {item.benchmark: item for item in accept(chain_layout, experiment, reason="a first run that looked right")}
+    assert set(done) == {"demo_val", "demo_test"}
+    record = load_accepted(done["demo_test"].path)
+    assert record is not None
+    assert record.reason == "a first run that looked right"
+    assert "checkpoint/demo" in record.origin["inputs"]
+    recall = json.loads((chain_layout.recall_report("demo_test", "demo") / "recall.json").read_text())
+    assert record.recall_at["1"] == pytest.approx(recall["recall_at"]["1"], abs=1e-6)
+    judged = judge_report(chain_layout, experiment, "demo_test")
+    assert judged is not None
+    assert judged.passed
+    _lose_everything(chain_layout)
+    worse = judge_report(chain_layout, experiment, "demo_test", tolerance=0.01)
+    assert worse is not None
+    assert not worse.passed
+
+
+def test_the_outcomes_beside_a_report_are_those_of_its_recall(chain_layout: Layout) -> None:
+    folder = chain_layout.recall_report("demo_test", "demo")
+    recall = json.loads((folder / "recall.json").read_text())["recall_at"]
+    ranks = pd.read_parquet(folder / OUTCOMES_FILE)["rank"].to_numpy()
+    for k in (1, 5, 10):
+        assert np.mean(ranks < k) == pytest.approx(recall[str(k)])
+
+
+def test_accepting_needs_a_reason_and_a_report(tiny_layout: Layout) -> None:
+    with pytest.raises(ConfigError, match="--reason"):
+        accept(tiny_layout, tiny_experiment(tiny_layout), reason="  ")
+    with pytest.raises(StaleInputError, match="gsv-pipeline evaluate"):
+        accept(tiny_layout, tiny_experiment(tiny_layout), reason="none there")
+
+
+def test_the_commands_print_what_they_decided(chain_layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    root = ["--data-root", str(chain_layout.root)]
+    manifest = chain_layout.checkpoint("demo") / "manifest.json"
+    assert manifest.is_file()
+    overrides = list(tiny_experiment(chain_layout).overrides)
+    assert run([*root, "accept", "demo", *overrides, "--benchmark", "demo_test", "--reason", "fine"]) == 0
+    out = capsys.readouterr().out
+    assert "demo_test: R@1" in out
+    assert str(chain_layout.accepted("demo_test", "demo")) in out
+    assert run([*root, "accept", "demo", *overrides, "--reason", "again"]) == 0
+    assert "(before: " in capsys.readouterr().out
+
+
+def test_an_experiment_equals_itself(chain_layout: Layout) -> None:
+    experiment = tiny_experiment(chain_layout)
+    found = compare_experiments(chain_layout, experiment, experiment, "demo_test")
+    told = {k: (item.verdict, item.difference, item.p_value) for k, item in found.items()}
+    assert told == dict.fromkeys((1, 5, 10), ("same", 0.0, 1.0))
+
+
+def test_git_keeps_accepted_recalls() -> None:
+    lines = (Path(__file__).parent.parent / ".gitignore").read_text().splitlines()
+    assert lines.index("!data/accepted/") > lines.index("data/*")
