@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, Protocol
 
 from gsv_pipeline.tracking.protocol import NullTracker, Progress
@@ -51,6 +52,10 @@ class DagsterLogTracker(NullTracker):
     def message(self, text: str) -> None:
         """One line."""
         self._log.info(text)
+
+    def picture(self, name: str, path: Path, step: int) -> None:
+        """A line that says where it lies."""
+        self._log.info(f"{name} at step {step}: {path}")
 
     @contextmanager
     def progress(self, description: str, total: int, unit: str = "image") -> Iterator[Progress]:

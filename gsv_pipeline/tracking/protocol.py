@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Progress(Protocol):
@@ -28,8 +28,11 @@ class Tracker(Protocol):
     def table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float]]) -> None:
         """A small table (recalls, for example)."""
 
-    def artifact(self, name: str, path: Path, kind: str) -> None:
-        """A file or folder worth keeping with the run (`kind`: 'model', 'report')."""
+    def picture(self, name: str, path: Path, step: int) -> None:
+        """An image file worth looking at, drawn at `step`."""
+
+    def artifact(self, name: str, path: Path, kind: str, *, metadata: Mapping[str, Any] | None = None) -> None:
+        """A file or folder worth keeping with the run (`kind`: 'model', 'report'), and what is known about it."""
 
 
 class _NullProgress:
@@ -54,7 +57,10 @@ class NullTracker:
     def table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float]]) -> None:
         """Nothing to show."""
 
-    def artifact(self, name: str, path: Path, kind: str) -> None:
+    def picture(self, name: str, path: Path, step: int) -> None:
+        """Nothing to look at."""
+
+    def artifact(self, name: str, path: Path, kind: str, *, metadata: Mapping[str, Any] | None = None) -> None:
         """Nothing to keep."""
 
 
@@ -95,7 +101,12 @@ class Trackers:
         for sink in self._sinks:
             sink.table(name, columns, kept)
 
-    def artifact(self, name: str, path: Path, kind: str) -> None:
+    def picture(self, name: str, path: Path, step: int) -> None:
         """To every sink."""
         for sink in self._sinks:
-            sink.artifact(name, path, kind)
+            sink.picture(name, path, step)
+
+    def artifact(self, name: str, path: Path, kind: str, *, metadata: Mapping[str, Any] | None = None) -> None:
+        """To every sink."""
+        for sink in self._sinks:
+            sink.artifact(name, path, kind, metadata=metadata)

@@ -1,45 +1,67 @@
 """Runs on Weights & Biases: offline unless a key is present, and never a reason for a stage to fail."""
 
-import logging
 import os
-import socket
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
-from gsv_pipeline.tracking.protocol import NullTracker, Tracker, Trackers
+from gsv_pipeline.tracking.protocol import Tracker, Trackers
+from gsv_pipeline.tracking.wandb_memory import OFFLINE, ONLINE, RunMemory
+from gsv_pipeline.tracking.wandb_service import answers, choose_mode, reason, shown
+from gsv_pipeline.tracking.wandb_sink import PICTURES_VARIABLE, WandbTracker
 
 PROJECT: Final = "gsv-pipeline"
-LOG_EVERY_STEPS: Final = 5
-ANSWER_S: Final = 5.0
+LONGEST_TAG: Final = 64  # characters; W&B refuses more
+INIT_S: Final = 30.0
+FINISH_S: Final = 120.0
+"""How long the end of a run may wait for uploads; the environment's `WANDB_FINISH_TIMEOUT` overrules it."""
 
-_log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class RunDescription:
+    """What a run is, for people who look for it later.
+
+    Args:
+        run_id: From the fingerprint of what is made, so that a resumed stage continues its run.
+        experiment: Group of the run.
+        job_type: `train` or `benchmark`.
+        config: The whole experiment, the versions of its inputs, code and machine.
+        tags: What runs are picked by: data set, backbone, aggregator, loss.
+        data: Small files that stand for the data, by name of the artifact; never images.
+        redistributable: Whether the images may be copied to public places.
+    """
+
+    run_id: str
+    experiment: str
+    job_type: str
+    config: Mapping[str, Any]
+    tags: Sequence[str] = ()
+    data: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    redistributable: bool = False
 
 
 @contextmanager
 def wandb_run(
-    tracker: Tracker, *, run_id: str, experiment: str, job_type: str, config: Mapping[str, Any], folder: Path
+    tracker: Tracker, description: RunDescription, *, folder: Path, memory: RunMemory | None = None
 ) -> Iterator[Tracker]:
     """`tracker` and a W&B run side by side; `tracker` alone where W&B is absent, disabled or failing.
 
     Args:
         tracker: What else is told.
-        run_id: From the fingerprint of what is made, so that a resumed stage continues its run.
-        experiment: Group of the run.
-        job_type: `train` or `benchmark`.
-        config: The whole experiment and the versions of its inputs.
+        description: What the run is.
         folder: Where run files go.
+        memory: Of a run that may be resumed.
     """
-    run = _start(run_id=run_id, experiment=experiment, job_type=job_type, config=config, folder=folder, tracker=tracker)
-    if run is None:
+    sink = _open(tracker, description, folder=folder, memory=memory)
+    if sink is None:
         yield tracker
         return
-    sink = WandbTracker(run)
     try:
+        for name, files in description.data.items():
+            sink.use(name, files, metadata={"inputs": description.config.get("inputs", {})})
         yield Trackers(tracker, sink)
     except BaseException:
         sink.finish(exit_code=1)
@@ -47,112 +69,86 @@ def wandb_run(
     sink.finish(exit_code=0)
 
 
-def choose_mode() -> str:
-    """`WANDB_MODE` if set; else online where a key is found, offline where none is."""
-    asked = os.environ.get("WANDB_MODE")
-    if asked:
-        return asked
-    return "online" if os.environ.get("WANDB_API_KEY") or _netrc_has_key() else "offline"
-
-
-class WandbTracker(NullTracker):
-    """One run. Every failure is logged once and swallowed: tracking must not cost a training run.
-
-    Args:
-        run: What `wandb.init` returned.
-    """
-
-    def __init__(self, run: Any) -> None:
-        self._run = run
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log at `step`; every fifth training step, every validation."""
-        if step % LOG_EVERY_STEPS and all(name.startswith("train/") for name in metrics):
-            return
-        self._guard(lambda: self._run.log({"step": step, **metrics}))
-
-    def table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float]]) -> None:
-        """Log a table."""
-        import wandb
-
-        self._guard(lambda: self._run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])}))
-
-    def artifact(self, name: str, path: Path, kind: str) -> None:
-        """Log a file or a folder as an artifact."""
-        import wandb
-
-        def add() -> None:
-            artifact = wandb.Artifact(name, type=kind)
-            (artifact.add_dir if path.is_dir() else artifact.add_file)(str(path))
-            self._run.log_artifact(artifact)
-
-        self._guard(add)
-
-    def finish(self, *, exit_code: int) -> None:
-        """Close the run."""
-        self._guard(lambda: self._run.finish(exit_code=exit_code))
-
-    def _guard(self, call: Callable[[], object]) -> None:
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - whatever the service does, the stage goes on
-            _log.warning("W&B failed and is left out: %s", error)
+def _open(
+    tracker: Tracker, description: RunDescription, *, folder: Path, memory: RunMemory | None
+) -> WandbTracker | None:
+    mode = choose_mode()
+    if mode == "disabled" or os.environ.get("RANK", "0") != "0":  # of several processes the first one speaks
+        return None
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    pictures = {"1": True, "0": False}.get(os.environ.get(PICTURES_VARIABLE, ""), description.redistributable)
+    try:
+        run, url = _start(mode, description, folder=folder, memory=memory, tracker=tracker)
+        return WandbTracker(run, tell=tracker.message, url=url, pictures=pictures, memory=memory)
+    except ImportError:
+        return None
+    except Exception as error:  # noqa: BLE001 - a folder that is a file, a broken installation: the stage goes on
+        tracker.message(f"W&B is not available ({reason(error)}); going on without it")
+        return None
 
 
 def _start(
-    *, run_id: str, experiment: str, job_type: str, config: Mapping[str, Any], folder: Path, tracker: Tracker
-) -> Any | None:
-    mode = choose_mode()
-    if mode == "disabled":
-        return None
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    try:
-        import wandb
+    mode: str, description: RunDescription, *, folder: Path, memory: RunMemory | None, tracker: Tracker
+) -> tuple[Any, str | None]:
+    """A run, and the URL of its service; offline, None. What cannot go online is kept offline."""
+    import wandb
 
-        folder.mkdir(parents=True, exist_ok=True)
-        if mode == "online" and not _answers(url := wandb.setup().settings.base_url):
-            tracker.message(f"W&B at {url} does not answer; logging offline to {folder} (wandb sync uploads it)")
-            mode = "offline"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its own start-up chatter; failures arrive as exceptions
-            run = wandb.init(
-                project=os.environ.get("WANDB_PROJECT", PROJECT),
-                id=run_id,
-                name=f"{experiment} {job_type}",
-                group=experiment,
-                job_type=job_type,
-                config=dict(config),
-                dir=str(folder),
-                mode=mode,  # type: ignore[arg-type]
-                resume="allow" if mode == "online" else None,
-                settings=wandb.Settings(console="off", silent=True, x_disable_stats=mode == "offline", init_timeout=30),
-            )
-            run.define_metric("*", step_metric="step")
-    except ImportError:
-        return None
-    except Exception as error:  # noqa: BLE001 - no key, no network, a broken installation: the stage goes on without
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        tracker.message(f"W&B is not available ({reason}); going on without it")
-        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("WANDB_DATA_DIR", str(folder / "data"))  # copies of checkpoints, else kept in the home folder
+    if mode != ONLINE:
+        return _init(description, mode=mode, folder=folder), None
+    url = str(wandb.setup().settings.base_url)
+    hindrance = _hindrance(url, memory)
+    if not hindrance:
+        try:
+            return _init(description, mode=mode, folder=folder), url
+        except Exception as error:  # noqa: BLE001 - a key that is refused, a service that falls silent
+            hindrance = f"W&B at {shown(url)} failed ({reason(error)})"
+            wandb.teardown()  # else the run counts as being in use
+    tracker.message(f"{hindrance}; logging offline to {folder} (gsv-pipeline track sync uploads it)")
+    return _init(description, mode=OFFLINE, folder=folder), None
+
+
+def _hindrance(url: str, memory: RunMemory | None) -> str:
+    """Why a run cannot go online; empty where it can."""
+    if memory and memory.mode == OFFLINE and memory.handed >= 0:
+        return "This W&B run was begun offline, so it goes on offline"
+    return "" if answers(url) else f"W&B at {shown(url)} does not answer"
+
+
+def _init(description: RunDescription, *, mode: str, folder: Path) -> Any:
+    import wandb
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own start-up chatter; failures arrive as exceptions
+        run = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", PROJECT),
+            id=description.run_id,
+            name=f"{description.experiment} {description.job_type}",
+            group=description.experiment,
+            job_type=description.job_type,
+            tags=[tag[:LONGEST_TAG] for tag in description.tags],
+            config=dict(description.config),
+            dir=str(folder),
+            mode=mode,  # type: ignore[arg-type]
+            resume="allow",  # offline too: it is written down, and `wandb sync` then appends to what the service has
+            settings=wandb.Settings(**_settings(mode)),
+        )
+        run.define_metric("*", step_metric="step")
     return run
 
 
-def _answers(url: str) -> bool:
-    """Whether something accepts connections there. Asked first, since W&B itself tries for half a minute."""
-    address = urlsplit(url)
-    if address.scheme in getproxies():
-        return True
-    try:
-        with socket.create_connection((address.hostname or "", address.port or 443), timeout=ANSWER_S):
-            return True
-    except OSError:
-        return False
-
-
-def _netrc_has_key() -> bool:
-    import netrc
-
-    try:
-        return netrc.netrc().authenticators("api.wandb.ai") is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
+def _settings(mode: str) -> dict[str, Any]:
+    """The commit is in the config: W&B would add the remote's URL (which may hold a token) and the sources."""
+    finish = {} if "WANDB_FINISH_TIMEOUT" in os.environ else {"finish_timeout": FINISH_S}
+    return {
+        "console": "off",
+        "silent": True,
+        "disable_git": True,
+        "disable_code": True,
+        "reinit": "create_new",
+        "x_disable_stats": mode == OFFLINE,
+        "init_timeout": INIT_S,
+        "finish_timeout_raises": True,
+        **finish,
+    }

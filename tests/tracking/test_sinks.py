@@ -2,12 +2,15 @@
 
 import io
 import json
+import math
 
+import numpy as np
 import pytest
 import tqdm
 
 from gsv_pipeline.tracking import NullTracker, Trackers, dagster_log
 from gsv_pipeline.tracking.console import ConsoleTracker
+from gsv_pipeline.tracking.csv_log import CsvTracker
 from gsv_pipeline.tracking.dagster_log import DagsterLogTracker
 from gsv_pipeline.tracking.files import JsonLinesTracker
 
@@ -27,8 +30,11 @@ class Recording(NullTracker):
     def table(self, name, columns, rows):
         self.calls.append((self.name, "table", name, list(columns), [list(row) for row in rows]))
 
-    def artifact(self, name, path, kind):
-        self.calls.append((self.name, "artifact", name, path, kind))
+    def picture(self, name, path, step):
+        self.calls.append((self.name, "picture", name, path, step))
+
+    def artifact(self, name, path, kind, *, metadata=None):
+        self.calls.append((self.name, "artifact", name, path, kind, metadata))
 
 
 class Log:
@@ -43,7 +49,8 @@ def tell_everything(tracker, path):
     tracker.message("Rendering")
     tracker.log({"train/loss": 0.5}, 3)
     tracker.table("recall", ["method", "R@1"], iter([["demo", 0.8]]))
-    tracker.artifact("model", path, "model")
+    tracker.picture("demo_val/retrievals", path / "gallery.jpg", 3)
+    tracker.artifact("model", path, "model", metadata={"R@1": 0.8})
     with tracker.progress("Describing", total=4) as bar:
         bar.advance()
         bar.advance(3, loss=0.25)
@@ -55,11 +62,12 @@ def tell_everything(tracker, path):
         lambda path: NullTracker(),
         lambda path: ConsoleTracker(io.StringIO()),
         lambda path: JsonLinesTracker(path / "log.jsonl"),
+        lambda path: CsvTracker(path / "log.csv"),
         lambda path: DagsterLogTracker(Log()),
         lambda path: Trackers(NullTracker(), NullTracker()),
         lambda path: Trackers(),
     ],
-    ids=["null", "console", "files", "dagster", "several", "none"],
+    ids=["null", "console", "lines", "table", "dagster", "several", "none"],
 )
 def test_every_tracker_takes_everything(tmp_path, make):
     tell_everything(make(tmp_path), tmp_path)
@@ -69,10 +77,11 @@ def test_several_trackers_are_told_in_order_even_from_a_generator(tmp_path):
     calls = []
     tell_everything(Trackers(Recording("a", calls), Recording("b", calls)), tmp_path)
     assert [call[:2] for call in calls] == [
-        (name, kind) for kind in ("message", "log", "table", "artifact") for name in "ab"
+        (name, kind) for kind in ("message", "log", "table", "picture", "artifact") for name in "ab"
     ]
     tables = [call[2:] for call in calls if call[1] == "table"]
     assert tables == [("recall", ["method", "R@1"], [["demo", 0.8]])] * 2
+    assert calls[-1] == ("b", "artifact", "model", tmp_path, "model", {"R@1": 0.8})
 
 
 def test_several_bars_advance_together_and_close_when_the_work_fails():
@@ -134,6 +143,40 @@ def test_numbers_are_appended_a_line_each(tmp_path):
     tracker.log({"demo_val/R@1": 0.8}, 2)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines == [{"step": 1, "train/loss": 0.5, "train/b_acc": 1.0}, {"step": 2, "demo_val/R@1": 0.8}]
+
+
+def test_a_line_may_be_read_by_any_json_reader(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    tracker = JsonLinesTracker(path)
+    tracker.log({"train/loss": math.nan, "train/gradient_norm": math.inf, "train/rate": np.float32(0.5)}, 1)
+    tracker.picture("demo_val/retrievals", tmp_path / "gallery.jpg", 1)
+    first, second = path.read_text().splitlines()
+    assert first == '{"step": 1, "train/loss": null, "train/gradient_norm": null, "train/rate": 0.5}'
+    assert json.loads(second) == {"step": 1, "demo_val/retrievals": str(tmp_path / "gallery.jpg")}
+
+
+def test_half_a_line_spoils_no_other(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "train/loss": 0.5}\n{"step": 2, "trai')
+    JsonLinesTracker(path).log({"train/loss": 0.25}, 2)
+    lines = path.read_text().splitlines()
+    assert json.loads(lines[-1]) == {"step": 2, "train/loss": 0.25}
+    assert len(lines) == 3
+
+
+def test_a_log_that_cannot_be_written_is_said_once_and_ends_nothing(tmp_path, caplog):
+    (tmp_path / "file").touch()
+    tracker = JsonLinesTracker(tmp_path / "file" / "metrics.jsonl")
+    for step in range(3):
+        tracker.log({"train/loss": 0.5}, step)
+    assert len(caplog.records) == 1
+    assert "metrics.jsonl cannot be written (" in caplog.text
+
+
+def test_a_run_log_says_where_a_picture_lies(tmp_path):
+    log = Log()
+    DagsterLogTracker(log).picture("demo_val/retrievals", tmp_path / "gallery.jpg", 40)
+    assert log.lines == [f"demo_val/retrievals at step 40: {tmp_path / 'gallery.jpg'}"]
 
 
 def test_a_run_log_gets_messages_at_once_and_progress_at_intervals(monkeypatch):
