@@ -1,40 +1,85 @@
 """`benchmark/<name>`: what evaluation sees."""
 
 import dagster as dg
+from pydantic import Field
 
-from assets.dataset import CATALOG_ASSETS
+from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS
+from assets.partitions import LAYOUT
 from assets.resources import Pipeline
 from assets.results import OWNERS, code_version, explained, materialized
 from gsv_pipeline import benchmarks, stages
-from gsv_pipeline.benchmarks import BENCHMARKS
+from gsv_pipeline.benchmarks import CATALOG, FOLDERS, BenchmarkRow
+from gsv_pipeline.benchmarks.own import benchmark_rows
+from gsv_pipeline.sources.own import dataset_rows
 
 GROUP = "benchmark"
 
 
-def benchmark_asset(name: str) -> dg.AssetsDefinition:
+class Make(dg.Config):
+    """How a benchmark is made."""
+
+    admit_deviations: bool = Field(
+        default=False,
+        description="Take it although counts are others than published, or images are missing or broken: these are "
+        "left out, and reports say so.",
+    )
+
+
+def benchmark_asset(name: str, row: BenchmarkRow) -> dg.AssetsDefinition:
     """The asset `benchmark/<name>`."""
-    row = BENCHMARKS[name]
 
     @dg.asset(
         key=["benchmark", name],
-        deps=[CATALOG_ASSETS[row.dataset]],
+        deps=_inputs(row),
         group_name=GROUP,
         kinds={"parquet", "numpy"},
         owners=OWNERS,
         code_version=code_version(benchmarks),
-        description=f"{row.description}\n\nDatabase, queries and, for each query, the database images that count as "
-        f"correct. Licence of the images: {row.licence}.\n\n**Costs** seconds.\n\n"
-        f"**When it fails** materialize `catalog/{row.dataset}` first: its images come from there.",
+        description=_description(row),
     )
-    def asset(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[None]:
+    def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Make) -> dg.MaterializeResult[None]:
         from gsv_pipeline.reports.summaries import benchmark_sheet
 
         with explained():
-            result = stages.build_benchmark(pipeline.layout(), name, tracker=pipeline.tracker(context))
+            result = stages.build_benchmark(
+                pipeline.layout(), name, tracker=pipeline.tracker(context), admit_deviations=config.admit_deviations
+            )
             sheet = benchmark_sheet(pipeline.layout(), name)
             return materialized(result, rows="database_images", queries_above_their_positives=sheet)
 
     return asset
 
 
-BENCHMARK_ASSETS = {name: benchmark_asset(name) for name in BENCHMARKS}
+def _inputs(row: BenchmarkRow) -> list[dg.AssetsDefinition]:
+    if row.takes == FOLDERS:
+        return []
+    return [CATALOG_ASSETS[row.dataset] if row.takes == CATALOG else DATASET_ASSETS[row.dataset]]
+
+
+def _description(row: BenchmarkRow) -> str:
+    return "\n\n".join(
+        text
+        for text in (
+            row.description,
+            f"**Variant** {row.variant}." if row.variant else "",
+            f"**A hit** is {row.protocol.words}.",
+            f"**Defined by** {row.source}." if row.source else "",
+            f"Database, queries and, for each query, the database images that count as correct. Licence of the images: "
+            f"{row.licence}.",
+            "**Costs** seconds, and a look at both ends of every image.",
+            f"**When it fails** {_remedy(row)}",
+        )
+        if text
+    )
+
+
+def _remedy(row: BenchmarkRow) -> str:
+    if row.takes == FOLDERS:
+        return f"put the images where they were: {row.arguments['database']} and {row.arguments['queries']}."
+    if row.takes == CATALOG:
+        return f"materialize `catalog/{row.dataset}` first: its images come from there."
+    return f"materialize `dataset/{row.dataset}` first: its images come from there. {_DATASETS[row.dataset].how_to_get}"
+
+
+_DATASETS = dataset_rows(LAYOUT)
+BENCHMARK_ASSETS = {name: benchmark_asset(name, row) for name, row in benchmark_rows(LAYOUT).items()}

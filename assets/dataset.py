@@ -133,4 +133,4 @@ def catalog_asset(name: str) -> dg.AssetsDefinition:
 
 _ROWS = dataset_rows(LAYOUT)
 DATASET_ASSETS = {name: dataset_asset(name, row) for name, row in _ROWS.items()}
-CATALOG_ASSETS = {name: catalog_asset(name) for name in _ROWS}
+CATALOG_ASSETS = {name: catalog_asset(name) for name, row in _ROWS.items() if row.has_catalog}

@@ -58,6 +58,8 @@ class Fetching:
         if "downloads" in inspect.signature(fetch).parameters:
             downloads.mkdir(parents=True, exist_ok=True)
             provided["downloads"] = downloads
+        if "layout" in inspect.signature(fetch).parameters:
+            provided["layout"] = self.row.layout
         facts: dict[str, Any] = fetch(target, **provided, **self.arguments)
         return facts
 
@@ -80,13 +82,14 @@ def plan_fetch(
     row = _row(layout, dataset, source)
     found = read_manifest(layout.dataset(dataset))
     if source is None and not given and found is not None and found.config.get("source") in SOURCES:
-        return Fetching(row, found.config["source"], found.config["arguments"])
+        return Fetching(row, found.config["source"], _with_own_address(row, found.config["arguments"]))
     chosen = source or row.source
     fetch = resolve(SOURCES[chosen].fetch)
     if given.get("path") is not None:
         _check_path(layout.dataset(dataset), given["path"])
     own = _without_address(row.arguments if chosen == row.source else {}, given)
-    asked = {**default_arguments(fetch), **own, **given}
+    defaults = {name: value for name, value in default_arguments(fetch).items() if name not in PROVIDED}
+    asked = {**defaults, **own, **given}
     try:
         check_arguments("source", chosen, fetch, asked, provided=PROVIDED)
     except ConfigError as error:
@@ -133,6 +136,12 @@ def _without_address(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     """A data set's own arguments; a file that is given takes the place of the address it is published at."""
     left_out = {"url", "path", "sha256"} if {"url", "path"} & set(given) else set()
     return {name: value for name, value in own.items() if name not in left_out}
+
+
+def _with_own_address(row: Dataset, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a manifest kept; the address that a shipped data set is published at is no secret, and whole again."""
+    own = row.arguments.get("url")
+    return {**arguments, "url": own} if own and arguments.get("url") == without_secrets(str(own)) else arguments
 
 
 def expected_cities(layout: Layout, dataset: str) -> tuple[str, ...]:

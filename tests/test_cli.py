@@ -1,6 +1,7 @@
 """The command line: exit codes, one message an error, help for every command."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,8 @@ def run(*arguments: str, root: Path) -> int:
 
 def test_every_command_explains_itself() -> None:
     commands = sorted(cli.cli.commands)
-    assert commands == [
-        "benchmark", "catalog", "check", "data", "embed", "evaluate", "fetch", "index", "leaderboard", "list", "match",
-        "places", "show", "train",
-    ]  # fmt: skip
+    stages = {"fetch", "catalog", "places", "benchmark", "train", "embed", "index", "evaluate", "leaderboard"}
+    assert stages | {"accept", "check", "compare", "data", "export", "list", "match", "show", "track"} <= set(commands)
     for name in commands:
         result = CliRunner().invoke(cli.cli, [name, "--help"])
         assert result.exit_code == 0
@@ -74,7 +73,8 @@ def test_a_data_root_that_cannot_be_made_says_how_to_choose_another(
 def test_exit_codes_of_failures_and_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for error, code in ((RunError("it broke"), 1), (StoppedError("stopped"), 143), (KeyboardInterrupt(), 143)):
+    stops = ((StoppedError("stopped"), 143), (StoppedError("stopped", signal.SIGINT), 130), (KeyboardInterrupt(), 130))
+    for error, code in ((RunError("it broke"), 1), *stops):
 
         def fail(*_: object, error: BaseException = error, **__: object) -> None:
             raise error
@@ -142,9 +142,17 @@ def test_list_and_check_cover_shipped_and_own_experiments(tmp_path: Path, capsys
     assert "has the name of a shipped one" in capsys.readouterr().err
 
 
-def test_main_exits_with_the_code(tmp_path: Path) -> None:
-    import signal
+def test_of_several_processes_the_first_one_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, said in (("0", 1), ("1", 0)):
+        monkeypatch.setenv("RANK", rank)
+        assert run("train", "dmo", root=tmp_path) == 2
+        assert capsys.readouterr().err.count("Unknown experiment 'dmo'") == said
 
+
+def test_main_exits_with_the_code(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as caught:

@@ -27,7 +27,8 @@ from gsv_pipeline.sources.location import Location, read_location
 from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.tracking import Tracker
 
-_NOT_NEEDED: Final = Verdict(passed=True, message="The experiment imports weights: it needs no places.")
+_NOT_NEEDED: Final = Verdict(passed=True, message="The experiment is not trained here: it needs no places.")
+_TO_TEST_ON: Final = Verdict(passed=True, message="Images to test on: their benchmarks ask about them.")
 _CHANGED: Final = Verdict(
     passed=False, message="Images or CSVs changed on disk since the catalog was made. Materialize the catalog again."
 )
@@ -38,6 +39,8 @@ _SHOWN: Final = 5
 def audit_dataset(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str, Verdict]:
     """Cities and folders of a fetched data set."""
     require(layout, recipes.dataset(layout, dataset))
+    if not dataset_row(layout, dataset).has_catalog:
+        return {"expected_cities": _TO_TEST_ON, "csv_has_folder": _TO_TEST_ON}
     location = read_location(layout.dataset(dataset))
     list_cities, _ = reader_of(location.layout).functions()
     cities = list_cities(location.root, **location.arguments)
@@ -132,8 +135,9 @@ def audit_benchmark(layout: Layout, benchmark: str, *, tracker: Tracker) -> dict
     """Positives, files and counts of a benchmark."""
     stated = require(layout, recipes.benchmark(layout, benchmark)).metadata
     data = load_benchmark(layout.benchmark(benchmark))
+    row = recipes.benchmark_row(layout, benchmark)
     try:
-        check_benchmark(data, name=benchmark)
+        check_benchmark(data, name=benchmark, has_positives=row.has_positives)
         indices = Verdict(passed=True, message="All positives are rows of the database.")
     except DataError as error:
         indices = Verdict(passed=False, message=str(error))
@@ -147,7 +151,14 @@ def audit_benchmark(layout: Layout, benchmark: str, *, tracker: Tracker) -> dict
         "indices": indices,
         "files_readable": _none_of(damaged, "images are missing or damaged", {"images": len(paths)}),
         "counts": _none_of([*differing, *shared], "counts differ or images are on both sides", rows),
+        "as_published": _as_published(stated),
     }
+
+
+def _as_published(stated: Mapping[str, Any]) -> Verdict:
+    told = [*stated.get("deviations", ()), *stated.get("differences", ())]
+    message = "; ".join(told) or "As expected, as far as numbers were published."
+    return Verdict(passed=not told, message=message, facts={"variant": stated.get("variant", "")})
 
 
 def _damaged(paths: Sequence[Path], tracker: Tracker) -> list[str]:

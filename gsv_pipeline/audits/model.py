@@ -8,7 +8,14 @@ import numpy as np
 from gsv_pipeline import compose, recipes
 from gsv_pipeline.audits import Verdict
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.embeddings.store import DATABASE_FILE, NORM_TOLERANCE, QUERIES_FILE, load_descriptors
+from gsv_pipeline.embeddings.store import (
+    DATABASE_FILE,
+    NORM_TOLERANCE,
+    QUERIES_FILE,
+    load_descriptors,
+    missing_rows,
+    row_norms,
+)
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.index.flat import INDEX_FILE, load_index, self_query_error
 from gsv_pipeline.layout import Layout
@@ -23,6 +30,7 @@ _IMPORTED: Final = Verdict(passed=True, message="The weights were imported, not 
 def audit_checkpoint(layout: Layout, experiment: Experiment, *, tracker: Tracker) -> dict[str, Verdict]:
     """Loss, weights and the worth of a checkpoint. The untrained model is scored once and kept for the reports."""
     require(layout, recipes.checkpoint(layout, experiment))
+    experiment = recipes.settled(layout, experiment)
     folder = layout.checkpoint(experiment.name)
     reload = _weights_reload(layout, experiment)
     if experiment.training is None:
@@ -39,32 +47,33 @@ def audit_checkpoint(layout: Layout, experiment: Experiment, *, tracker: Tracker
 
 
 def audit_embeddings(layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker) -> dict[str, Verdict]:
-    """Values, lengths and number of the descriptors of both sides."""
+    """Values, lengths and number of the descriptors of both sides; those of images left out are zero, and counted."""
     require(layout, recipes.embeddings_of(layout, experiment, benchmark))
-    stated = require(layout, recipes.benchmark(layout, benchmark)).metadata
+    expected = {side: len(paths) for side, paths in compose.benchmark_paths(layout, benchmark, experiment).items()}
     folder = layout.embeddings(benchmark, experiment.name)
-    sides = {
-        "database_images": load_descriptors(folder / DATABASE_FILE),
-        "queries": load_descriptors(folder / QUERIES_FILE),
-    }
-    rows = {side: len(values) for side, values in sides.items()}
-    expected = {side: stated[side] for side in sides}
-    bad = sum(int((~np.isfinite(values)).sum()) for values in sides.values())
-    off = max(float(np.abs(np.linalg.norm(values, axis=1) - 1).max()) for values in sides.values())
+    files = {"database": DATABASE_FILE, "queries": QUERIES_FILE}
+    norms = {side: row_norms(load_descriptors(folder / file)) for side, file in files.items()}
+    kept = [np.delete(values, missing_rows(folder, side)) for side, values in norms.items()]
+    bad = sum(int((~np.isfinite(values)).sum()) for values in kept)
+    off = max(float(np.abs(values - 1).max(initial=0.0)) for values in kept)
+    rows = {side: len(values) for side, values in norms.items()}
+    missing = sum(rows.values()) - sum(map(len, kept))
     return {
-        "finite": Verdict(bad == 0, f"{bad} values are not finite."),
+        "finite": Verdict(bad == 0, f"{bad} descriptors hold values that are not finite."),
         "unit_norm": Verdict(off <= NORM_TOLERANCE, f"Norms are off 1 by {off:.2g} at most.", {"largest_error": off}),
         "row_count": Verdict(rows == expected, f"Found {rows}, expected {expected}.", rows),
+        "every_image": Verdict(missing == 0, f"{missing} images could not be read.", {"broken_images": missing}),
     }
 
 
 def audit_index(layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker) -> dict[str, Verdict]:
     """Size of an index, and whether its vectors find themselves."""
     require(layout, recipes.faiss_index(layout, experiment, benchmark))
+    folder = layout.embeddings(benchmark, experiment.name)
+    descriptors, missing = load_descriptors(folder / DATABASE_FILE), missing_rows(folder, "database")
     index = load_index(layout.faiss_index(benchmark, experiment.name) / INDEX_FILE)
-    descriptors = load_descriptors(layout.embeddings(benchmark, experiment.name) / DATABASE_FILE)
-    error = self_query_error(index, descriptors)
-    sizes = {"vectors": int(index.ntotal), "descriptors": len(descriptors)}
+    error = self_query_error(index, descriptors, missing=missing)
+    sizes = {"vectors": int(index.ntotal), "descriptors": len(descriptors) - len(missing)}
     return {
         "size": Verdict(
             sizes["vectors"] == sizes["descriptors"],
@@ -78,6 +87,8 @@ def audit_index(layout: Layout, experiment: Experiment, benchmark: str, *, track
 
 
 def _weights_reload(layout: Layout, experiment: Experiment) -> Verdict:
+    if experiment.callable is not None:
+        return Verdict(passed=True, message="A callable keeps its own weights; it was asked once, when it was recorded.")
     model = compose.build_model_of(experiment, seed=compose.UNTRAINED_SEED, pretrained=False)
     try:
         load_checkpoint(layout.checkpoint(experiment.name) / compose.MODEL_FILE, model)

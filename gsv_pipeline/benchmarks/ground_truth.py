@@ -1,30 +1,37 @@
-"""Positives from coordinates: every database image within a radius, the radius included."""
+"""Which database images count as correct: by distance on the globe, by frame, by pair, by label."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.errors import DataError
 from gsv_pipeline.geo import EARTH_RADIUS_M, distance_m
 
 POSITIVE_RADIUS_M: Final = 25.0  # the field's convention (FIELD 4.1)
 
 Float = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Positives = list[npt.NDArray[np.int64]]
 
 
-def positives_within(
-    queries: Float, database: Float, radius_m: float = POSITIVE_RADIUS_M
-) -> list[npt.NDArray[np.int64]]:
-    """Database rows within `radius_m` of each query.
+def positives_within(queries: Float, database: Float, radius_m: float = POSITIVE_RADIUS_M) -> Positives:
+    """Database rows within `radius_m` of each query on the globe.
 
     Args:
-        queries: [Q, 2] latitude and longitude in degrees.
-        database: [N, 2].
+        queries: [Q, 2] latitude and longitude in degrees; not a number where unknown, which is near nothing.
+        database: [N, 2], likewise.
         radius_m: Inclusive.
 
     Returns:
         Q sorted arrays of database rows.
+
+    Raises:
+        DataError: The coordinates cannot be degrees.
     """
+    check_degrees(queries)
+    check_degrees(database)
     order = np.argsort(database[:, 0], kind="stable")
     latitudes = database[order, 0]
     reach = np.degrees(radius_m / EARTH_RADIUS_M) * (1 + 1e-9)
@@ -36,3 +43,55 @@ def positives_within(
         near = distance_m(query, database[candidates]) <= radius_m
         found.append(np.sort(candidates[near]).astype(np.int64))
     return found
+
+
+def positives_in_window(query_frames: Ints, database_frames: Ints, window: int) -> Positives:
+    """Database rows whose frame is at most `window` away.
+
+    Args:
+        query_frames: [Q] frame numbers.
+        database_frames: [N], in any order.
+        window: Inclusive.
+    """
+    order = np.argsort(database_frames, kind="stable")
+    ranked = database_frames[order]
+    starts = np.searchsorted(ranked, query_frames - window, side="left")
+    ends = np.searchsorted(ranked, query_frames + window, side="right")
+    return [np.sort(order[start:end]).astype(np.int64) for start, end in zip(starts, ends, strict=True)]
+
+
+def exact_pairs(num_queries: int, num_database: int) -> Positives:
+    """Query i belongs to database image i.
+
+    Raises:
+        DataError: The sides have different lengths.
+    """
+    if num_queries != num_database:
+        raise DataError(
+            f"Found {num_queries:,} queries and {num_database:,} database images, expected as many of each: the first "
+            "query belongs to the first database image, and so on."
+        )
+    return list(np.arange(num_queries, dtype=np.int64)[:, None])
+
+
+def positives_by_label(query_labels: Sequence[str], database_labels: Sequence[str]) -> Positives:
+    """Database rows with the query's label, as in image retrieval: the label is the place."""
+    rows: dict[str, list[int]] = {}
+    for row, label in enumerate(database_labels):
+        rows.setdefault(label, []).append(row)
+    return [np.array(rows.get(label, ()), dtype=np.int64) for label in query_labels]
+
+
+def check_degrees(latlon: Float) -> None:
+    """Refuse what cannot be latitudes and longitudes.
+
+    Raises:
+        DataError: Names the first such row.
+    """
+    wrong = np.flatnonzero((np.abs(latlon[:, 0]) > 90.0) | (np.abs(latlon[:, 1]) > 360.0))
+    if len(wrong):
+        lat, lon = latlon[wrong[0]]
+        raise DataError(
+            f"{len(wrong):,} of {len(latlon):,} coordinates cannot be degrees, the first are {lat:g} and {lon:g}: "
+            "they look like metres. Expected latitude and longitude; metres go into names, @UTM_east@UTM_north@...@."
+        )

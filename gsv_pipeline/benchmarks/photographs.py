@@ -6,33 +6,35 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, positives_within
+from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Positives, positives_within
+from gsv_pipeline.benchmarks.plane import positives_in_plane
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.published import parse_name
 from gsv_pipeline.sources.utm_names import parse_utm_name
 
 PAIR_COLUMNS: Final = ("query", "database")
 
-Positives = list[npt.NDArray[np.int64]]
 
-
-def positives_from_names(queries: Sequence[Path], database: Sequence[Path]) -> Positives | None:
-    """Positives within 25 m by the coordinates that file names hold; None where not every name holds some.
+def positives_from_names(
+    queries: Sequence[Path], database: Sequence[Path], radius_m: float = POSITIVE_RADIUS_M
+) -> Positives | None:
+    """Positives within `radius_m` by the coordinates that file names hold; None where not every name holds some.
 
     Two forms are read: GSV-Cities (`city_place_year_month_bearing_lat_lon_panoid`) and VPR-datasets-downloader
     (`@UTM_east@UTM_north@...@`, metres).
+
+    Raises:
+        DataError: Metres stand where degrees are expected, or the reverse.
     """
     degrees = [_latlon(path) for path in (*queries, *database)]
     if all(degrees):
         values = np.array(degrees, dtype=np.float64)
-        return positives_within(values[: len(queries)], values[len(queries) :])
+        return positives_within(values[: len(queries)], values[len(queries) :], radius_m)
     metres = [_utm(path) for path in (*queries, *database)]
     if all(metres):
         values = np.array(metres, dtype=np.float64)
-        apart = np.linalg.norm(values[: len(queries), None] - values[None, len(queries) :], axis=-1)  # [Q, N]
-        return [np.flatnonzero(row <= POSITIVE_RADIUS_M).astype(np.int64) for row in apart]
+        return positives_in_plane(values[: len(queries)], values[len(queries) :], radius_m)
     return None
 
 

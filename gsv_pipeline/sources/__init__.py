@@ -1,57 +1,17 @@
 """What upstream publishes, on disk and unchanged: where it comes from (SOURCES) and which sets we know (DATASETS)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from gsv_pipeline.sources.benchmark_images import BENCHMARK_DATASETS
 from gsv_pipeline.sources.demo import TEST_CITY, TRAINING_CITIES, VALIDATION_CITY
+from gsv_pipeline.sources.rows import Dataset, Source
+
+__all__ = ["DATASETS", "GSV_CITIES", "LIGHT_URL", "PUBLISHED_LICENCE", "SOURCES", "VERSION", "Dataset", "Source"]
 
 VERSION: Final = 1
 
 PUBLISHED_LICENCE: Final = "CC BY-NC-ND 4.0 (download for yourself; do not redistribute)"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A way to get images.
-
-    Args:
-        fetch: `"module:function"`; the function takes an empty target folder, a tracker, the source's own arguments
-            and, where it asks for it, `downloads`: a folder that outlives an interrupted run. It returns facts.
-        description: One line for `gsv-pipeline list`.
-    """
-
-    fetch: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A data set by name.
-
-    Args:
-        source: Row of SOURCES.
-        description: What it is, for people.
-        licence: Printed by `fetch` and written into the manifest.
-        arguments: Defaults for the source's arguments.
-        how_to_get: What to do when the source needs something from the user.
-        cities: Cities that it holds, by their published codes; empty where nobody has listed them.
-        num_images: As published, or 0.
-        num_places: As published, or 0.
-        redistributable: Whether its licence admits copies in public places.
-        max_quarantined: Largest share of unusable images with which the data set counts as sound.
-    """
-
-    source: str
-    description: str
-    licence: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    how_to_get: str = ""
-    cities: tuple[str, ...] = ()
-    num_images: int = 0
-    num_places: int = 0
-    redistributable: bool = False  # only who knows the terms may say that it is
-    max_quarantined: float = 0.01
 
 
 SOURCES: Final[Mapping[str, Source]] = {
@@ -103,4 +63,5 @@ DATASETS: Final[Mapping[str, Dataset]] = {
         arguments={"url": LIGHT_URL},
         how_to_get=_IN_PLACE_HINT.format(name="gsv_cities_light"),
     ),
+    **BENCHMARK_DATASETS,
 }

@@ -8,12 +8,20 @@ from typing import Any, Final
 
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.published import DATAFRAMES, IMAGES, Listing, read_listing
+from gsv_pipeline.sources.rows import BENCHMARK_IMAGES, PHOTOGRAPHS, PUBLISHED
 
-PUBLISHED: Final = "published"
-"""`Images/<City>/<name>.jpg` and `Dataframes/<City>.csv`, as GSV-Cities is published."""
-
-PHOTOGRAPHS: Final = "photographs"
-"""Anyone's photographs: places from a CSV, or from coordinates in the file names."""
+__all__ = [
+    "BENCHMARK_IMAGES",
+    "LOCATION_FILE",
+    "PHOTOGRAPHS",
+    "PUBLISHED",
+    "Location",
+    "find_root",
+    "image_root",
+    "listing_of",
+    "read_location",
+    "write_location",
+]
 
 LOCATION_FILE: Final = "location.json"
 _DEEPEST: Final = 2

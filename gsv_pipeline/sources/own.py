@@ -21,7 +21,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]*")
 """Names become folders, asset keys and parts of messages."""
 
 NO_LICENCE: Final = "not stated; ask the owner before you pass it on"
-PROVIDED: Final = ("target", "tracker", "downloads")
+PROVIDED: Final = ("target", "tracker", "downloads", "layout")
 """What stages hand to a source; the rest are its own arguments."""
 
 

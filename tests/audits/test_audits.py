@@ -12,8 +12,11 @@ import pytest
 import safetensors.torch
 
 from gsv_pipeline import compose, recipes, stages
+from gsv_pipeline.acceptance import accept
 from gsv_pipeline.audits import AUDITS, Verdict
 from gsv_pipeline.errors import StaleInputError
+from gsv_pipeline.evaluation.accepted import load_accepted, pack_ranks
+from gsv_pipeline.evaluation.outcomes import OUTCOMES_FILE
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.registry import resolve
 from gsv_pipeline.tracking import NullTracker
@@ -103,6 +106,17 @@ def query_in_database(layout: Layout) -> None:
     change_table(path, lambda table: table.assign(image_id=table["image_id"].where(table.index != 0, query)))
 
 
+def not_as_published(manifest: dict) -> dict:
+    manifest["metadata"]["deviations"] = ["3 queries, expected 4 (its paper)"]
+    return manifest
+
+
+def image_left_out(layout: Layout) -> None:
+    change_embeddings(layout, lambda values: values * (np.arange(len(values)) > 0)[:, None])
+    broken = [{"row": 0, "image": "first.jpg", "problem": "it is empty"}]
+    (layout.embeddings("demo_test", "demo") / "broken.json").write_text(json.dumps({"database": broken}))
+
+
 def half_index(layout: Layout) -> None:
     path = str(layout.faiss_index("demo_test", "demo") / "index.faiss")
     index = faiss.read_index(path)
@@ -118,6 +132,14 @@ def impossible_recall(report: dict) -> dict:
 def falling_recall(report: dict) -> dict:
     report["recall_at"].update({"1": 1.0, "2": 0.5})
     return report
+
+
+def every_answer_lost(layout: Layout) -> None:
+    (accepted,) = accept(layout, tiny_experiment(layout), benchmarks=["demo_test"], reason="before the loss")
+    ranks = np.zeros(load_accepted(accepted.path).queries, dtype=np.int64)
+    change_json(accepted.path, lambda record: {**record, "ranks": pack_ranks(ranks)})
+    path = layout.recall_report("demo_test", "demo") / OUTCOMES_FILE
+    change_table(path, lambda table: table.assign(rank=25))
 
 
 def no_rows(rows: list) -> list:
@@ -156,14 +178,19 @@ SABOTAGE: dict[tuple[str, str], Callable[[Layout], object]] = {
     ("benchmark", "indices"): positive_outside,
     ("benchmark", "files_readable"): truncated_query,
     ("benchmark", "counts"): query_in_database,
+    ("benchmark", "as_published"): lambda at: change_json(
+        at.benchmark("demo_test") / "manifest.json", not_as_published
+    ),
     ("embeddings", "finite"): lambda at: change_embeddings(at, lambda values: values * np.nan),
     ("embeddings", "unit_norm"): lambda at: change_embeddings(at, lambda values: values * 2),
     ("embeddings", "row_count"): lambda at: change_embeddings(at, lambda values: values[:-1]),
+    ("embeddings", "every_image"): image_left_out,
     ("faiss_index", "size"): half_index,
     ("faiss_index", "self_query"): lambda at: change_embeddings(at, lambda values: -values),
     ("recall_report", "in_range"): lambda at: change_json(
         at.recall_report("demo_test", "demo") / "recall.json", impossible_recall
     ),
+    ("recall_report", "not_worse"): every_answer_lost,
     ("recall_report", "non_decreasing"): lambda at: change_json(
         at.recall_report("demo_test", "demo") / "recall.json", falling_recall
     ),

@@ -122,7 +122,7 @@ def test_a_benchmark_does_not_depend_on_the_order_of_the_catalog(catalog):
     pd.testing.assert_frame_equal(first.queries, second.queries)
 
 
-@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+@pytest.mark.parametrize("name", ["demo_val", "demo_test"])
 def test_the_cities_of_a_benchmark_are_held_out_of_training(name, catalog):
     row = BENCHMARKS[name]
     held_out = held_out_cities(row.dataset)
@@ -133,3 +133,25 @@ def test_the_cities_of_a_benchmark_are_held_out_of_training(name, catalog):
 
 def test_a_data_set_without_benchmarks_holds_nothing_out():
     assert held_out_cities("gsv_cities") == {}
+
+
+def test_what_names_tell_besides_survives_the_disk(tmp_path, data):
+    known = data.database.assign(east=[1.0, 2.0, 3.0, 4.0], north=5.0, condition="night", unknown=1)
+    save_benchmark(tmp_path, BenchmarkData(known, data.queries, data.positives))
+    found = load_benchmark(tmp_path)
+    assert found.database.columns.tolist() == [*COLUMNS, "east", "north", "condition"]
+    assert found.queries.columns.tolist() == list(COLUMNS)
+
+
+def test_positives_are_renumbered_when_images_are_left_out(data):
+    left = data.keep(np.array([False, True, True, True]), np.array([True, False, True]))
+    assert [item.tolist() for item in left.positives] == [[2], [1]]
+    assert left.database["image_id"].tolist() == data.database["image_id"].tolist()[1:]
+    assert left.queries.index.tolist() == [0, 1]
+
+
+def test_hidden_answers_are_none_and_stated_ones_are_not_hidden(data):
+    hidden = BenchmarkData(data.database, data.queries, [rows()] * 3)
+    check_benchmark(hidden, name="mine", has_positives=False)
+    with pytest.raises(DataError, match="its answers are hidden, but 3 positives are stated"):
+        check_benchmark(data, name="mine", has_positives=False)

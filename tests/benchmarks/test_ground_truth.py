@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, positives_within
+from gsv_pipeline.benchmarks.ground_truth import (
+    POSITIVE_RADIUS_M,
+    exact_pairs,
+    positives_by_label,
+    positives_in_window,
+    positives_within,
+)
+from gsv_pipeline.errors import DataError
 from gsv_pipeline.geo import EARTH_RADIUS_M, distance_m
 
 DEGREE_M = np.radians(1) * EARTH_RADIUS_M
@@ -84,3 +91,40 @@ def test_a_large_radius_reaches_round_the_globe():
 def test_other_radii(radius):
     grid = np.stack(np.meshgrid(np.arange(10), np.arange(10)), axis=-1).reshape(-1, 2) * 1e-4
     assert lists(positives_within(grid[::7], grid, radius)) == brute_force(grid[::7], grid, radius)
+
+
+def test_metres_where_degrees_are_expected_are_refused():
+    metres, degrees = np.array([[4_180_000.0, 500_000.0], [51.0, 3.7]]), np.array([[51.0, 3.7]])
+    for queries, database in ((metres, degrees), (degrees, metres)):
+        with pytest.raises(
+            DataError, match=r"1 of 2 coordinates cannot be degrees, the first are 4.18e\+06 and 500000"
+        ):
+            positives_within(queries, database)
+
+
+def test_an_unknown_position_is_near_nothing():
+    places = np.array([[51.0, 3.7], [np.nan, np.nan]])
+    assert lists(positives_within(places, places)) == [[0], []]
+
+
+@given(
+    st.lists(st.integers(-30, 30), max_size=12),
+    st.lists(st.integers(-30, 30), max_size=20),
+    st.integers(0, 10),
+)
+def test_a_window_holds_the_frames_that_are_at_most_so_far_away(queries, database, window):
+    found = positives_in_window(np.array(queries, dtype=np.int64), np.array(database, dtype=np.int64), window)
+    slow = [[row for row, frame in enumerate(database) if abs(frame - query) <= window] for query in queries]
+    assert lists(found) == slow
+
+
+def test_exact_pairs_are_the_identity_of_two_equal_sides():
+    assert lists(exact_pairs(3, 3)) == [[0], [1], [2]]
+    with pytest.raises(DataError, match="Found 3 queries and 2 database images"):
+        exact_pairs(3, 2)
+
+
+def test_labels_are_places():
+    found = positives_by_label(["b", "a", "c"], ["a", "b", "a"])
+    assert lists(found) == [[1], [0, 2], []]
+    assert all(rows.dtype == np.int64 for rows in found)
