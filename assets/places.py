@@ -26,7 +26,7 @@ def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Material
 
     Read from the catalog of the data set that the experiment names; cities that a benchmark tests on are left out. The
     metadata `filter` says how many images and places each clause removed; the pictures show what is left.
-    An experiment that imports weights needs none: the step then says so and writes nothing.
+    An experiment that is not trained here needs none: the step then says so and writes nothing.
 
     **Costs** seconds.
 

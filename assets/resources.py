@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr
 from assets.doctor import end_dead_runs
 from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.layout import Layout
+from gsv_pipeline.provenance import RUN_VARIABLE
 from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.tracking import Tracker, Trackers
 from gsv_pipeline.tracking.console import ConsoleTracker
@@ -24,6 +25,7 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
         data_root: Absolute path of the data root.
         overrides: Settings of the experiment for every step of this run.
         seed: Of the experiment and of the rendered data set.
+        processes: That train together on this machine.
     """
 
     data_root: str | None = Field(default=None, description="Where artifacts live; an absolute path.")
@@ -31,20 +33,29 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
         default=[], description="Settings of the experiment for every step of this run, such as training.epochs=3."
     )
     seed: int | None = Field(default=None, description="Seed of the experiment and of the rendered data set.")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="Processes that train together on this machine, one per GPU; more than one run under torchrun.",
+    )
     _terminal: TextIO | None = PrivateAttr(default=None)
+    _outer_run: str | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Free what killed runs hold, for no step would ever get it; and keep hold of the terminal.
+        """Free what killed runs hold, which no step would ever get; tell stages the run; keep hold of the terminal.
 
         Dagster redirects standard error into a file as soon as the steps start: bars would end there.
         """
         if context.instance is not None:
             end_dead_runs(context.instance)
+        self._outer_run = os.environ.get(RUN_VARIABLE)
+        _set_run(context.run.run_id if context.run else None)
         if os.isatty(2):
             self._terminal = os.fdopen(os.dup(2), "w")
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Let go of it."""
+        _set_run(self._outer_run)
         if self._terminal is not None:
             self._terminal.close()
 
@@ -66,9 +77,32 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
         rendered = dataset_row(self.layout(), dataset).source == "demo" and self.seed is not None
         return {**({"seed": self.seed} if rendered else {}), **arguments}
 
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of `gsv-pipeline ARGUMENTS` over this data root, in as many processes as the run has."""
+        torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={self.processes}", "-m"]
+        launcher = torchrun if self.processes > 1 else []
+        root = str(self.layout().root)
+        return [sys.executable, "-m", *launcher, "gsv_pipeline.cli", "--data-root", root, *arguments]
+
+    def terminal(self) -> str | None:
+        """The device of the terminal that Dagster hides, for a child process to show its bars on; None without one."""
+        if self._terminal is None:
+            return None
+        try:
+            return os.ttyname(self._terminal.fileno())
+        except OSError:
+            return None  # it was closed, or belongs to the outside of a container
+
     def tracker(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Tracker:
         """The run's log, and the terminal for whoever waits in front of it."""
         return Trackers(DagsterLogTracker(context.log), ConsoleTracker(self._terminal or sys.stderr))
+
+
+def _set_run(run_id: str | None) -> None:
+    if run_id is None:
+        os.environ.pop(RUN_VARIABLE, None)
+    else:
+        os.environ[RUN_VARIABLE] = run_id
 
 
 class RefusingIOManager(dg.IOManager):

@@ -9,9 +9,10 @@ GsvError
     ├── LockTimeoutError  another run held an artifact for too long
     └── TrainingError     the loss or the weights stopped being finite
 
-StoppedError              asked to stop (SIGTERM); a BaseException; the CLI exits with 143
+StoppedError              asked to stop (SIGTERM); a BaseException; the CLI exits with 143, or 130 for Ctrl-C
 """
 
+import signal
 from collections.abc import Mapping
 
 
@@ -57,4 +58,13 @@ class TrainingError(RunError):
 
 
 class StoppedError(BaseException):
-    """The process was asked to stop. Like KeyboardInterrupt no Exception, so that no `except Exception` eats it."""
+    """The process was asked to stop. Like KeyboardInterrupt no Exception, so that no `except Exception` eats it.
+
+    Args:
+        message: By what.
+        number: Of the signal.
+    """
+
+    def __init__(self, message: str = "stopped", number: int = signal.SIGTERM) -> None:
+        super().__init__(message)
+        self.number = int(number)

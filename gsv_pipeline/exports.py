@@ -48,7 +48,7 @@ def export_model(
         from gsv_pipeline.models.vpr_model import VPRModel
         from gsv_pipeline.reports.model_card import write_model_card
 
-        image = experiment.image
+        image = experiment.described_image
         model = compose.load_model(layout, experiment).to("cpu")
         if not isinstance(model, VPRModel):
             raise ConfigError(f"'{experiment.name}' names a callable, whose weights are not ours to export.")

@@ -1,6 +1,8 @@
 """Where each artifact lives under the data root. Nothing else in the project builds these paths."""
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,27 @@ PREVIOUS: Final = ".previous"
 FAILED: Final = ".failed.json"
 RESERVED_ENDINGS: Final = (PREVIOUS, FAILED)
 """What stands beside an artifact ends like this, so no experiment may be called so."""
+
+DEPTHS: Final[Mapping[str, int]] = {
+    "dataset": 1,
+    "catalog": 1,
+    "places": 1,
+    "benchmark": 1,
+    "checkpoint": 1,
+    "embeddings": 2,
+    "faiss_index": 2,
+    "deployment_index": 3,
+    "index_report": 2,
+    "baseline": 2,
+    "recall_report": 2,
+    "export": 1,
+    "leaderboard": 0,
+}
+"""Stage, in flow order -> how many folders below its own an artifact lies."""
+
+_BESIDE: Final = re.compile(
+    r"\.(?P<hidden>.+)\.(?:partial|extraction|training)|(?P<shown>.+)\.(?:previous|failed\.json)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +105,18 @@ class Layout:
         """Index over the database descriptors."""
         return self.root / "faiss_index" / benchmark / experiment
 
+    def extraction(self, artifact: Path) -> Path:
+        """Descriptors under way that `artifact` is made of; they outlive an interrupted run."""
+        return artifact.with_name(f".{artifact.name}.extraction")
+
+    def deployment_index(self, benchmark: str, experiment: str, kind: str) -> Path:
+        """An approximate index over the database descriptors."""
+        return self.root / "deployment_index" / benchmark / experiment / kind
+
+    def index_report(self, benchmark: str, experiment: str) -> Path:
+        """What every kind of index costs, and how right it is."""
+        return self.root / "index_report" / benchmark / experiment
+
     def recall_report(self, benchmark: str, experiment: str) -> Path:
         """Predictions, recalls and the page."""
         return self.root / "recall_report" / benchmark / experiment
@@ -93,6 +128,22 @@ class Layout:
     def leaderboard(self) -> Path:
         """All recalls side by side."""
         return self.root / "leaderboard"
+
+    def accepted(self, benchmark: str, experiment: str) -> Path:
+        """The recall that a person accepted; git keeps it."""
+        return self.root / "accepted" / benchmark / f"{experiment}.json"
+
+    def incident(self, name: str) -> Path:
+        """What is kept of a run that failed."""
+        return self.root / "incidents" / f"{name}.json"
+
+    def history(self, benchmark: str, experiment: str) -> Path:
+        """A line for every recall report that ever stood there; nothing of the pipeline removes it."""
+        return self.root / "history" / benchmark / f"{experiment}.jsonl"
+
+    def history_page(self) -> Path:
+        """Recall over time."""
+        return self.root / "history" / "index.html"
 
     def export(self, experiment: str) -> Path:
         """An experiment's model for use elsewhere."""
@@ -114,9 +165,17 @@ class Layout:
         """Data sets that users define."""
         return self.root / "datasets"
 
+    def benchmarks(self) -> Path:
+        """Benchmarks that users define."""
+        return self.root / "benchmarks"
+
     def downloads(self, dataset: str) -> Path:
         """What is downloaded of a data set so far; it outlives an interrupted run."""
         return self.root / ".downloads" / dataset
+
+    def decoded(self, benchmark: str, image: str) -> Path:
+        """Pixels of a benchmark's images at one size, kept for validation; they may be removed at any time."""
+        return self.root / ".decoded" / f"{benchmark}-{image}.uint8"
 
     def show(self, name: str) -> Path:
         """Pages of `gsv-pipeline show`."""
@@ -141,6 +200,22 @@ class Layout:
     def previous(self, artifact: Path) -> Path:
         """Where the artifact that is being replaced stands meanwhile."""
         return artifact.with_name(artifact.name + PREVIOUS)
+
+    def owner(self, path: Path) -> Path:
+        """The artifact beside which `path` stands (`x` of `x.previous` and of `.x.partial`); else `path` itself."""
+        found = _BESIDE.fullmatch(path.name)
+        return path.with_name(found["hidden"] or found["shown"]) if found else path
+
+    def entries(self, stage: str) -> list[Path]:
+        """All that lies where a stage's artifacts do: they, and what stands beside them; no link is followed."""
+        if not DEPTHS[stage]:
+            return sorted(path for path in self.root.glob(f"*{stage}*") if self.owner(path).name == stage)
+        level = [self.root / stage]
+        for _ in range(DEPTHS[stage]):
+            level = [
+                item for folder in level if folder.is_dir() and not folder.is_symlink() for item in folder.iterdir()
+            ]
+        return sorted(level)
 
     def ensure_root(self) -> None:
         """Create the data root.

@@ -4,22 +4,29 @@ One function per stage, in flow order. The chain of recipes is the asset graph, 
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from gsv_pipeline import benchmarks, catalog, embeddings, evaluation, index, models, places, reports, sources, training
-from gsv_pipeline.benchmarks import BENCHMARKS, BenchmarkRow
-from gsv_pipeline.config import Experiment
+from gsv_pipeline.benchmarks import CATALOG, FOLDERS, IMAGES, BenchmarkRow, own
+from gsv_pipeline.benchmarks.choice import choose_validation
+from gsv_pipeline.config import Experiment, ImageInput
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Recipe, read_manifest
+from gsv_pipeline.models.module_file import find_module
 from gsv_pipeline.registry import unknown_name
 from gsv_pipeline.sources import demo as demo_cities
 from gsv_pipeline.sources.own import dataset_row
 
 SHAPES_NO_OUTPUT: Final = {"checkpoint_every_steps", "micro_batch", "compile"}
 """Settings of training that change how it runs and not what it is after; what was used is logged with the result."""
+
+IDENTITY_FILE: Final = "identity.json"
+"""Beside the state of an interrupted training: whose it is."""
 
 
 def dataset(layout: Layout, name: str, fetched: Mapping[str, Any] | None = None) -> Recipe:
@@ -61,17 +68,25 @@ def places_of(layout: Layout, experiment: Experiment) -> Recipe:
     )
 
 
-def architecture(experiment: Experiment) -> dict[str, Any]:
+def architecture(layout: Layout, experiment: Experiment, image: ImageInput) -> dict[str, Any]:
     """Model and input size. The same weights give other descriptors in another architecture or at another size."""
-    return {
-        "image": experiment.image.model_dump(mode="json"),
-        "model": experiment.model.model_dump(mode="json"),
-    }
+    size = {"image": image.model_dump(mode="json")}
+    if experiment.callable is None:
+        return {**size, "model": experiment.model.model_dump(mode="json")}
+    source = find_module(experiment.callable, callable_folders(layout)).file
+    named = {"callable": experiment.callable, "arguments": experiment.arguments}
+    return {**size, **named, "source": file_hash(source, named="callable")}
+
+
+def callable_folders(layout: Layout) -> tuple[Path, ...]:
+    """Where the modules of callables are looked for before Python's own path."""
+    return (layout.experiments(), Path.cwd())
 
 
 def checkpoint(layout: Layout, experiment: Experiment) -> Recipe:
-    """Trained weights, or imported ones."""
-    config = architecture(experiment)
+    """Trained weights, imported ones, or the record of somebody's callable."""
+    experiment = settled(layout, experiment)
+    config = architecture(layout, experiment, experiment.image)
     versions = {"models": models.VERSION}
     inputs: tuple[Recipe, ...] = ()
     if experiment.weights is not None:
@@ -88,57 +103,163 @@ def checkpoint(layout: Layout, experiment: Experiment) -> Recipe:
     return Recipe(layout.checkpoint(experiment.name), versions, config, command, inputs, has_settings=True)
 
 
+def settled(layout: Layout, experiment: Experiment, *, anew: bool = False) -> Experiment:
+    """The experiment with the benchmarks that `validation: auto` stands for.
+
+    What a checkpoint or an interrupted run was validated on is kept, so that a benchmark that is built later makes
+    nothing stale.
+
+    Args:
+        layout: Where things live.
+        experiment: Any.
+        anew: Choose among what is there now; only a restart that was interrupted keeps its choice.
+    """
+    chosen = experiment.training
+    if chosen is None or not chosen.chooses_validation:
+        return experiment
+    kept = _validated_on(layout, experiment.name, anew=anew)
+    names = kept if kept is not None else choose_validation(layout, experiment)
+    return experiment.model_copy(update={"training": chosen.model_copy(update={"validation": names})})
+
+
+def _validated_on(layout: Layout, name: str, *, anew: bool) -> tuple[str, ...] | None:
+    made, begun = read_manifest(layout.checkpoint(name)), _begun(layout, name)
+    configs = [made.config if made else {}, begun.get("config", {})]
+    if anew:
+        configs = [begun.get("config", {})] if begun.get("restart") else []
+    for config in configs:
+        names = config.get("training", {}).get("validation")
+        if isinstance(names, list):
+            return tuple(map(str, names))
+    return None
+
+
+def begun_training(layout: Layout, name: str) -> dict[str, Any]:
+    """What a training that has not come to its end is (`identity`, `config`, `restart`); empty where there is none."""
+    return _begun(layout, name)
+
+
+def _begun(layout: Layout, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads((layout.training_state(name) / IDENTITY_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # no interrupted run, or one whose note was torn: it will not be resumed
+    return found if isinstance(found, dict) and isinstance(found.get("config"), dict) else {}
+
+
 def benchmark(layout: Layout, name: str) -> Recipe:
-    """Database, queries and positives."""
+    """Database, queries and positives: from a catalog, from a data set that has none, or from two folders."""
+    row = benchmark_row(layout, name)
+    inputs = {CATALOG: catalog_of, IMAGES: dataset}
+    is_own = row.takes == FOLDERS
     return Recipe(
         layout.benchmark(name),
         {"benchmarks": benchmarks.VERSION},
-        {},
+        dict(row.arguments) if is_own else {},
         f"gsv-pipeline benchmark {name}",
-        (catalog_of(layout, benchmark_row(name).dataset),),
+        () if is_own else (inputs[row.takes](layout, row.dataset),),
     )
 
 
-def benchmark_row(name: str) -> BenchmarkRow:
-    """The row of BENCHMARKS.
+def benchmark_row(layout: Layout, name: str) -> BenchmarkRow:
+    """The row of BENCHMARKS, or that of a user.
 
     Raises:
-        ConfigError: Unknown name.
+        ConfigError: Unknown name, or a user's file that cannot be used.
     """
-    if name not in BENCHMARKS:
-        raise ConfigError(unknown_name("benchmark", name, BENCHMARKS))
-    return BENCHMARKS[name]
+    return own.benchmark_row(layout, name)
 
 
-def embeddings_of(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
-    """Descriptors of both sides of a benchmark."""
+def embeddings_of(
+    layout: Layout,
+    experiment: Experiment,
+    benchmark_name: str,
+    *,
+    precision: str | None = None,
+    skip_broken: bool | None = None,
+) -> Recipe:
+    """Descriptors of both sides of a benchmark.
+
+    Args:
+        layout: Where things live.
+        experiment: Whose model describes.
+        benchmark_name: What is described.
+        precision: In which; None: whichever they were made in.
+        skip_broken: Whether images that cannot be read may be left out; None: as they were made.
+    """
+    path = layout.embeddings(benchmark_name, experiment.name)
+    found = read_manifest(path)
+    made = found.config if found else {}
+    config = architecture(layout, experiment, experiment.described_image)
+    config["precision"] = precision or made.get("precision", embeddings.PRECISION)
+    if made.get("skip_broken", False) if skip_broken is None else skip_broken:
+        config["skip_broken"] = True
     return Recipe(
-        layout.embeddings(benchmark_name, experiment.name),
+        path,
         {"embeddings": embeddings.VERSION, "models": models.VERSION},
-        architecture(experiment),
+        config,
         f"gsv-pipeline embed {benchmark_name} --experiment {experiment.name}{experiment.settings}",
         (checkpoint(layout, experiment), benchmark(layout, benchmark_name)),
         has_settings=True,
     )
 
 
-def faiss_index(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
-    """Index over the database descriptors."""
+def model_identity(layout: Layout, experiment: Experiment) -> str:
+    """What descriptors are comparable by: the weights, the architecture and the input size."""
+    found = read_manifest(layout.checkpoint(experiment.name))
+    parts = [found.data_version if found else "", architecture(layout, experiment, experiment.described_image)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def faiss_index(layout: Layout, experiment: Experiment, benchmark_name: str, kind: str = index.FLAT) -> Recipe:
+    """Index over the database descriptors: the exact one, or a row of INDEXES for deployment.
+
+    Raises:
+        ConfigError: Unknown kind.
+    """
+    if kind not in index.INDEXES:
+        raise ConfigError(unknown_name("index", kind, index.INDEXES))
+    is_flat, arguments = kind == index.FLAT, index.INDEXES[kind].arguments
+    path = layout.faiss_index if is_flat else partial(layout.deployment_index, kind=kind)
     return Recipe(
-        layout.faiss_index(benchmark_name, experiment.name),
+        path(benchmark_name, experiment.name),
         {"index": index.VERSION},
-        {"kind": "flat"},
-        f"gsv-pipeline index {benchmark_name} --experiment {experiment.name}{experiment.settings}",
+        {"kind": kind, **arguments},
+        f"gsv-pipeline index {benchmark_name} --experiment {experiment.name}{experiment.settings}"
+        + ("" if is_flat else f" --kind {kind}"),
         (embeddings_of(layout, experiment, benchmark_name),),
     )
 
 
-def recall_report(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
-    """Predictions, recalls and the page."""
+def index_report(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
+    """What every kind of index costs, and how right it is."""
+    kinds = {kind: list(map(dict, row.settings)) for kind, row in index.INDEXES.items()}
     return Recipe(
-        layout.recall_report(benchmark_name, experiment.name),
+        layout.index_report(benchmark_name, experiment.name),
+        {"index": index.VERSION, "reports": reports.VERSION},
+        {"settings": kinds},
+        f"gsv-pipeline index-report {benchmark_name} --experiment {experiment.name}{experiment.settings}",
+        (
+            *(faiss_index(layout, experiment, benchmark_name, kind) for kind in index.INDEXES),
+            benchmark(layout, benchmark_name),
+        ),
+    )
+
+
+def recall_report(
+    layout: Layout, experiment: Experiment, benchmark_name: str, *, with_images: bool | None = None
+) -> Recipe:
+    """Predictions, recalls and the page.
+
+    Whether images are shown in spite of their licence holds until it is said anew.
+    """
+    path = layout.recall_report(benchmark_name, experiment.name)
+    found = read_manifest(path) if with_images is None else None
+    asked = bool(found.config.get("with_images")) if found else bool(with_images)
+    return Recipe(
+        path,
         {"evaluation": evaluation.VERSION, "reports": reports.VERSION},
-        {"description": experiment.description},
+        {"description": experiment.description, **({"with_images": True} if asked else {})},
         f"gsv-pipeline evaluate {benchmark_name} --experiment {experiment.name}{experiment.settings}",
         (faiss_index(layout, experiment, benchmark_name), benchmark(layout, benchmark_name)),
     )
@@ -169,22 +290,24 @@ def leaderboard(layout: Layout, report_versions: Mapping[str, str]) -> Recipe:
     )
 
 
-def exported_model(
-    layout: Layout, experiment: Experiment, *, with_onnx: bool, reports: Mapping[str, str]
-) -> Recipe:
+def exported_model(layout: Layout, experiment: Experiment, *, with_onnx: bool, reports: Mapping[str, str]) -> Recipe:
     """An experiment's model for use elsewhere; its card states the recalls of `reports` (key -> data version)."""
     return Recipe(
         layout.export(experiment.name),
         {"models": models.VERSION},
-        {**architecture(experiment), "onnx": with_onnx, "reports": dict(reports)},
+        {**architecture(layout, experiment, experiment.described_image), "onnx": with_onnx, "reports": dict(reports)},
         f"gsv-pipeline export {experiment.name}{experiment.settings}",
         (checkpoint(layout, experiment),),
         has_settings=True,
     )
 
 
-def file_hash(path: Path) -> str:
+def file_hash(path: Path, *, named: str = "weights") -> str:
     """SHA-256 of a file's bytes.
+
+    Args:
+        path: The file.
+        named: The setting of the experiment that names it.
 
     Raises:
         DataError: Missing or unreadable.
@@ -193,6 +316,4 @@ def file_hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(
-            f"The checkpoint {path} cannot be read: {error.strerror}. Check 'weights' in the experiment."
-        ) from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check '{named}' in the experiment.") from error

@@ -7,22 +7,28 @@ are imported inside the functions, so that `import gsv_pipeline.stages` costs no
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import compose, recipes
 from gsv_pipeline.benchmarks import held_out_cities
-from gsv_pipeline.config import Experiment
+from gsv_pipeline.benchmarks.choice import how_to_validate
+from gsv_pipeline.config import AUTO, Experiment
+from gsv_pipeline.embeddings.options import ExtractionOptions
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.fetching import expected_cities, has_changed_in_place, look_at, plan_fetch
+from gsv_pipeline.index import FLAT, INDEXES
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, require, why_stale, write_json
 from gsv_pipeline.production import Output, StageResult, produce
-from gsv_pipeline.registry import resolve
 from gsv_pipeline.sources.location import listing_of, read_location
 from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.sources.published import canonical_city
 from gsv_pipeline.tracking import Tracker
+
+if TYPE_CHECKING:
+    from gsv_pipeline.training.processes import Processes
 
 
 def fetch_dataset(
@@ -66,8 +72,13 @@ def build_catalog(
 
     A data set with too much in quarantine has its report too, but `require_sound` lets nothing be made from it.
     """
-    require(layout, recipes.dataset(layout, dataset))
     row = dataset_row(layout, dataset)
+    if not row.has_catalog:
+        raise ConfigError(
+            f"Data set '{dataset}' holds images to test on, which are not tabulated. Make its benchmark: "
+            "gsv-pipeline list names those that use it, gsv-pipeline benchmark NAME makes one."
+        )
+    require(layout, recipes.dataset(layout, dataset))
     location = read_location(layout.dataset(dataset))
     found = read_manifest(layout.catalog(dataset))
     admitted = (
@@ -133,9 +144,9 @@ def require_sound(layout: Layout, dataset: str) -> None:
 
 
 def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, force: bool = False) -> StageResult:
-    """The places that the experiment trains on, K images each at least, labels stable. Imported weights need none."""
+    """The places that the experiment trains on, K images each at least, labels stable. Only training needs them."""
     if experiment.training is None:
-        tracker.message(f"Experiment '{experiment.name}' imports weights, so it needs no places")
+        tracker.message(f"Experiment '{experiment.name}' is not trained here, so it needs no places")
         return StageResult(layout.places(experiment.name), {"needed": False}, data_version="none", cached=True)
     recipe = recipes.places_of(layout, experiment)
     if force or why_stale(layout, recipe):  # a fresh artifact was checked when it was made, and the check imports torch
@@ -161,10 +172,31 @@ def build_places(layout: Layout, experiment: Experiment, *, tracker: Tracker, fo
 def train(
     layout: Layout, experiment: Experiment, *, tracker: Tracker, restart: bool = False, replace: bool = False
 ) -> StageResult:
-    """Places -> checkpoint; or the import of `weights`. An interrupted run goes on.
+    """Places -> checkpoint; or the import of `weights`, or the record of a `callable`. An interrupted run goes on.
 
-    A checkpoint of other settings is refused, unless `replace` admits it or `restart` trains anew in any case.
+    A checkpoint of other settings is refused, unless `replace` admits it or `restart` trains anew in any case. Under
+    `torchrun` every process calls this; the first does what a single one would, and the others help it train.
     """
+    from gsv_pipeline.training.processes import join_processes
+
+    experiment = recipes.settled(layout, experiment, anew=restart)
+    with join_processes() as processes:
+        if not processes.is_first:
+            return processes.follow(lambda: compose.assist_training(layout, experiment, processes=processes))
+        return processes.lead(
+            lambda: _train(layout, experiment, processes=processes, tracker=tracker, restart=restart, replace=replace)
+        )
+
+
+def _train(
+    layout: Layout,
+    experiment: Experiment,
+    *,
+    processes: "Processes",
+    tracker: Tracker,
+    restart: bool,
+    replace: bool,
+) -> StageResult:
     recipe = recipes.checkpoint(layout, experiment)
     if restart or why_stale(layout, recipe):
         check_experiment(layout, experiment)
@@ -177,13 +209,24 @@ def train(
         from gsv_pipeline.models.checkpoint import load_checkpoint, save_checkpoint
 
         refuse()  # again, under the lock: another run may have made a checkpoint meanwhile
+        if experiment.callable is not None:
+            return compose.record_callable(layout, experiment, target=target, tracker=tracker)
         model = compose.build_model_of(experiment, seed=experiment.seed, pretrained=experiment.weights is None)
         if experiment.weights is not None:
             load_checkpoint(experiment.weights, model)
             facts: dict[str, Any] = {"imported_from": experiment.weights.name}
         else:
+            if experiment.training is not None and not experiment.training.validation:
+                tracker.message(how_to_validate(experiment))
             facts = compose.train_model(
-                layout, experiment, model, target=target, tracker=tracker, restart=restart, replace=replace
+                layout,
+                experiment,
+                model,
+                target=target,
+                processes=processes,
+                tracker=tracker,
+                restart=restart,
+                replace=replace,
             )
         save_checkpoint(target / compose.MODEL_FILE, model)
         (target / compose.EXPERIMENT_FILE).write_text(experiment.to_yaml(), encoding="utf-8")
@@ -197,92 +240,140 @@ def train(
     return produce(layout, recipe, write, tracker=tracker, force=restart, keep_previous=True, then=clear_state)
 
 
-def build_benchmark(layout: Layout, benchmark: str, *, tracker: Tracker, force: bool = False) -> StageResult:
-    """Database, queries and positives of a benchmark."""
-    row = recipes.benchmark_row(benchmark)
+def build_benchmark(
+    layout: Layout, benchmark: str, *, tracker: Tracker, admit_deviations: bool = False, force: bool = False
+) -> StageResult:
+    """Database, queries and positives of a benchmark.
+
+    One that is not as published (counts, missing or broken images) is refused, unless `admit_deviations` takes it.
+    """
+    compose.refuse_absent(layout, benchmark)
+    force = force or compose.has_changed(layout, benchmark)
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.benchmarks.data import check_benchmark, save_benchmark
+        from gsv_pipeline.benchmarks.data import save_benchmark
 
-        data = resolve(row.load)(compose.load_catalog(layout, row.dataset))
-        check_benchmark(data, name=benchmark)
+        data, facts = compose.assemble_benchmark(layout, benchmark, admit=admit_deviations, tracker=tracker)
         save_benchmark(target, data)
-        lengths = [len(rows) for rows in data.positives]
-        return Output(
-            {
-                "database_images": len(data.database),
-                "queries": len(data.queries),
-                "positives_per_query": round(sum(lengths) / len(lengths), 2),
-                "queries_without_positives": lengths.count(0),
-            }
-        )
+        return Output(facts)
 
     return produce(layout, recipes.benchmark(layout, benchmark), write, tracker=tracker, force=force)
 
 
 def embed(
-    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+    layout: Layout,
+    experiment: Experiment,
+    benchmark: str,
+    *,
+    tracker: Tracker,
+    options: ExtractionOptions = ExtractionOptions(),  # noqa: B008 - frozen
+    force: bool = False,
 ) -> StageResult:
-    """Descriptors of a benchmark's database and queries."""
+    """Descriptors of a benchmark's database and queries. An interrupted run goes on.
 
-    def write(target: Path) -> Output:
-        from gsv_pipeline.embeddings import store
+    Under `torchrun` every process calls this and describes its share; the first one makes the artifact.
+    """
+    from gsv_pipeline.training.processes import join_processes
 
-        model = compose.load_model(layout, experiment)
-        sides = {store.DATABASE_FILE: "database", store.QUERIES_FILE: "queries"}
-        shapes: dict[str, Any] = {}
-        for file, side in sides.items():
-            descriptors = compose.describe_side(
-                layout, benchmark, model=model, image=experiment.image, side=side, tracker=tracker
+    with join_processes() as processes:
+        chosen = compose.settled_options(options, processes)
+        if not processes.is_first:
+            return processes.follow(
+                lambda: compose.assist_embedding(layout, experiment, benchmark, options=chosen, processes=processes)
             )
-            store.save_descriptors(target / file, descriptors)
-            shapes[side] = list(descriptors.shape)
-        return Output({**shapes, "megabytes": round(sum(a * b for a, b in shapes.values()) * 4 / 1e6, 2)})
-
-    return produce(layout, recipes.embeddings_of(layout, experiment, benchmark), write, tracker=tracker, force=force)
+        recipe = compose.embeddings_recipe(layout, experiment, benchmark, options=chosen)
+        write = partial(
+            compose.write_embeddings,
+            layout,
+            experiment,
+            benchmark,
+            options=chosen,
+            processes=processes,
+            tracker=tracker,
+        )
+        clear = partial(compose.clear_extraction, layout, recipe.path)
+        return processes.lead(lambda: produce(layout, recipe, write, tracker=tracker, force=force, then=clear))
 
 
 def build_index(
-    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+    layout: Layout,
+    experiment: Experiment,
+    benchmark: str,
+    *,
+    tracker: Tracker,
+    kind: str = FLAT,
+    force: bool = False,
 ) -> StageResult:
-    """The exact FAISS index over the database descriptors."""
+    """An index over the database descriptors: the exact one, or a row of INDEXES for deployment."""
+    recipe = recipes.faiss_index(layout, experiment, benchmark, kind)
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.embeddings import store
-        from gsv_pipeline.index import flat
+        return compose.write_index(layout, experiment, benchmark, kind=kind, target=target)
 
-        descriptors = store.load_descriptors(layout.embeddings(benchmark, experiment.name) / store.DATABASE_FILE)
-        index = flat.build_flat(descriptors)
-        flat.save_index(index, target / flat.INDEX_FILE)
-        error = flat.self_query_error(index, descriptors)
-        return Output({"vectors": index.ntotal, "dimensions": index.d, "self_query_error": error})
+    return produce(layout, recipe, write, tracker=tracker, force=force)
 
-    return produce(layout, recipes.faiss_index(layout, experiment, benchmark), write, tracker=tracker, force=force)
+
+def report_indexes(
+    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+) -> StageResult:
+    """What each kind of index costs and how right it is, so that a person can choose one; builds those missing."""
+    for kind in INDEXES:
+        build_index(layout, experiment, benchmark, tracker=tracker, kind=kind)
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.reports.index_page import REPORT_FILE, write_index_report
+
+        measured = compose.measure_indexes(layout, experiment, benchmark, tracker=tracker)
+        write_index_report(target, measured, experiment=experiment.name, benchmark=benchmark)
+        return Output(compose.index_facts(measured), version_files=(REPORT_FILE,))
+
+    return produce(layout, recipes.index_report(layout, experiment, benchmark), write, tracker=tracker, force=force)
 
 
 def evaluate(
-    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+    layout: Layout,
+    experiment: Experiment,
+    benchmark: str,
+    *,
+    tracker: Tracker,
+    with_images: bool | None = None,
+    force: bool = False,
 ) -> StageResult:
-    """Predictions, recall with intervals beside three baselines, and the page that shows them."""
-    recipe = recipes.recall_report(layout, experiment, benchmark)
+    """Predictions, recall with intervals beside three baselines, and the page that shows them.
+
+    Photographs whose licence forbids copies are left out of the page, unless `with_images` was ever asked for. A
+    benchmark with hidden answers gets its predictions alone.
+    """
+    recipe = recipes.recall_report(layout, experiment, benchmark, with_images=with_images)
+    asked = bool((recipe.config or {}).get("with_images"))
 
     def write(target: Path) -> Output:
         from gsv_pipeline.reports.recall_report import write_recall_report
 
+        if not recipes.benchmark_row(layout, benchmark).has_positives:
+            return compose.predict_only(layout, experiment, benchmark, target=target)
         score = compose.score_experiment(layout, experiment, benchmark, target=target)
         baselines = compose.score_baselines(layout, experiment, benchmark, tracker=tracker)
-        write_recall_report(layout, experiment, benchmark, target=target, score=score, baselines=baselines)
+        shown = compose.what_to_show(layout, experiment, benchmark, target=target, with_images=asked)
+        write_recall_report(layout, experiment, benchmark, target=target, score=score, baselines=baselines, shown=shown)
         compose.log_evaluation(layout, experiment, benchmark, scores=[score, *baselines], tracker=tracker)
+        changed = compose.changed_answers(layout, experiment, benchmark, target=target, tracker=tracker)
         return Output(
             {
                 **{f"R@{k}": round(score.recall_at[k], 4) for k in (1, 5, 10, 20)},
                 "R@1 interval": [round(value, 4) for value in score.interval_at[1]],
                 **{f"{item.name} R@1": round(item.recall_at[1], 4) for item in baselines},
+                **changed,
             },
             version_files=("recall.json", "predictions.npy"),
         )
 
-    return produce(layout, recipe, write, tracker=tracker, force=force)
+    def remember() -> None:
+        from gsv_pipeline.evaluation.history import append_history
+
+        append_history(layout, experiment.name, benchmark)
+
+    return produce(layout, recipe, write, tracker=tracker, force=force, then=remember)
 
 
 def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) -> StageResult:
@@ -309,9 +400,21 @@ def check_experiment(layout: Layout, experiment: Experiment) -> None:
     Raises:
         ConfigError: The first thing that does not fit.
     """
-    from gsv_pipeline.models.vpr_model import check_model
-    from gsv_pipeline.places.select import known_city
     from gsv_pipeline.training.fit import check_training
+
+    _check_places(layout, experiment)
+    compose.check_model_of(layout, experiment)
+    if experiment.weights is not None:
+        recipes.file_hash(experiment.weights)
+    if experiment.training is not None:
+        check_training(experiment.training)
+        for benchmark in experiment.training.validation:
+            if benchmark != AUTO:
+                compose.check_validation(layout, experiment, benchmark)
+
+
+def _check_places(layout: Layout, experiment: Experiment) -> None:
+    from gsv_pipeline.places.select import known_city
 
     dataset_row(layout, experiment.dataset)
     held_out = held_out_cities(experiment.dataset)
@@ -328,11 +431,3 @@ def check_experiment(layout: Layout, experiment: Experiment) -> None:
                 f"experiment '{experiment.name}' trains on {city}, and benchmark '{held_out[city]}' tests on it. "
                 "Take it out of places.cities."
             )
-    size = (experiment.image.height, experiment.image.width)
-    check_model(**compose.model_arguments(experiment), image_size=size)
-    if experiment.weights is not None:
-        recipes.file_hash(experiment.weights)
-    if experiment.training is not None:
-        check_training(experiment.training)
-        for benchmark in experiment.training.validation:
-            recipes.benchmark_row(benchmark)

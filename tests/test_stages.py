@@ -278,25 +278,23 @@ def test_weights_of_another_model_are_refused(chain_layout: Layout, tmp_path: Pa
 def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_state_before(
     tiny_layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gsv_pipeline.training import loop
+    from gsv_pipeline.training.pixels import Pixels
 
     experiment = tiny_experiment(tiny_layout)
     stages.build_places(tiny_layout, experiment, tracker=TRACKER)
     stages.build_benchmark(tiny_layout, "demo_val", tracker=TRACKER)
-    whole = loop.Trainer._pixels
+    whole, calls = Pixels.__call__, iter(range(1, 100))
 
-    def poisoned(self, batch, images, *, seed):  # type: ignore[no-untyped-def]
-        pixels = whole(self, batch, images, seed=seed)
-        poisoned.calls += 1
-        return pixels * float("nan") if poisoned.calls == 3 else pixels
+    def poisoned(self, *arguments, **named):  # type: ignore[no-untyped-def]
+        pieces, factor = whole(self, *arguments, **named), float("nan") if next(calls) == 3 else 1.0
+        return lambda piece: pieces(piece) * factor
 
-    poisoned.calls = 0  # type: ignore[attr-defined]
-    monkeypatch.setattr(loop.Trainer, "_pixels", poisoned)
-    with pytest.raises(TrainingError, match=r"The loss is nan at step 3 of \d+ .places with labels"):
+    monkeypatch.setattr(Pixels, "__call__", poisoned)
+    with pytest.raises(TrainingError, match=r"at step 3 of \d+, in a batch of 12 places .*\.JPG.* and 39 more"):
         stages.train(tiny_layout, experiment, tracker=TRACKER)
     state = torch.load(tiny_layout.training_state("demo") / "last.ckpt", weights_only=True)
     assert state["step"] == 2
-    monkeypatch.setattr(loop.Trainer, "_pixels", whole)
+    monkeypatch.setattr(Pixels, "__call__", whole)
     heard = Heard()
     stages.train(tiny_layout, experiment, tracker=heard)
     assert any("Resuming after step 2" in text for text in heard.said)
@@ -368,10 +366,10 @@ def test_match_draws_any_two_folders_and_scores_names_with_coordinates(chain_lay
 def test_descriptors_that_are_not_finite_are_never_stored(
     chain_layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gsv_pipeline.embeddings import extract
+    from gsv_pipeline.embeddings import describer
 
     before = (chain_layout.embeddings("demo_test", "demo") / "queries.npy").read_bytes()
-    monkeypatch.setattr(extract, "normalise", lambda pixels: pixels.float() * float("nan"))
+    monkeypatch.setattr(describer, "normalise", lambda pixels: pixels.float() * float("nan"))
     with pytest.raises(RunError, match="are not finite"):
         stages.embed(chain_layout, tiny_experiment(chain_layout), "demo_test", tracker=TRACKER, force=True)
     assert (chain_layout.embeddings("demo_test", "demo") / "queries.npy").read_bytes() == before
@@ -478,17 +476,17 @@ def test_a_restart_that_was_killed_goes_on_when_it_is_typed_again(
     from gsv_pipeline.training import loop
 
     experiment = tiny_experiment(chain_layout)
-    step = loop.Trainer._step
+    take = loop.Trainer._take
 
-    def strike(self, number, batch, images):  # type: ignore[no-untyped-def]
-        if number == 3:
+    def strike(self, done, *arguments, **named):  # type: ignore[no-untyped-def]
+        if done.step == 3:
             raise KeyboardInterrupt
-        return step(self, number, batch, images)
+        take(self, done, *arguments, **named)
 
-    monkeypatch.setattr(loop.Trainer, "_step", strike)
+    monkeypatch.setattr(loop.Trainer, "_take", strike)
     with pytest.raises(KeyboardInterrupt):
         stages.train(chain_layout, experiment, tracker=TRACKER, restart=True)
-    monkeypatch.setattr(loop.Trainer, "_step", step)
+    monkeypatch.setattr(loop.Trainer, "_take", take)
     heard = Heard()
     assert not stages.train(chain_layout, experiment, tracker=heard, restart=True).cached
     assert any("Resuming after step 3" in text for text in heard.said)

@@ -11,16 +11,22 @@ from typing import Final, NoReturn
 import click
 
 from gsv_pipeline import __version__
+from gsv_pipeline.cli.child import as_child
 from gsv_pipeline.cli.data_commands import data
+from gsv_pipeline.cli.decision_commands import DECISION_COMMANDS
 from gsv_pipeline.cli.export_command import export
 from gsv_pipeline.cli.look_commands import LOOK_COMMANDS
 from gsv_pipeline.cli.stage_commands import STAGE_COMMANDS
+from gsv_pipeline.cli.standing_commands import STANDING_COMMANDS
+from gsv_pipeline.cli.track_commands import track
 from gsv_pipeline.errors import GsvError, InputError, StoppedError
 from gsv_pipeline.layout import DATA_ROOT_VARIABLE, Layout
+from gsv_pipeline.training.processes import is_helper, is_one_of_several
 
 EXIT_INPUT: Final = 2
 EXIT_RUN: Final = 1
-EXIT_STOPPED: Final = 143
+EXIT_SIGNAL: Final = 128
+"""A shell's custom: 128 + n for signal n, so 143 for SIGTERM and 130 for Ctrl-C."""
 
 
 class _InOrder(click.Group):
@@ -48,7 +54,7 @@ def cli(context: click.Context, data_root: Path | None) -> None:
     context.obj = Layout.find(data_root)
 
 
-for _command in (*STAGE_COMMANDS, *LOOK_COMMANDS, export, data):
+for _command in (*STAGE_COMMANDS, *LOOK_COMMANDS, *DECISION_COMMANDS, *STANDING_COMMANDS, export, data, track):
     cli.add_command(_command)
 
 
@@ -57,25 +63,36 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _stop)
     # Before torch is imported: threads that wait sleep instead of spinning; on busy cores that is several times faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if is_one_of_several():
+        # torchrun asks all to stop as soon as one has failed; this one has its own end already.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 success, 2 bad input, 1 run-time failure, 143 stopped."""
+    """Run a command; 0 success, 2 bad input, 1 run-time failure, 143 stopped, 130 Ctrl-C."""
     try:
-        cli(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        with as_child():
+            cli(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except click.ClickException as error:
         error.show()
         return EXIT_INPUT
-    except (KeyboardInterrupt, click.Abort, StoppedError):
-        click.echo("Stopped. What was finished is kept; run the same command again to go on.", err=True)
-        return EXIT_STOPPED
+    except (KeyboardInterrupt, click.Abort, StoppedError) as error:
+        _say("Stopped. What was finished is kept; run the same command again to go on.")
+        return EXIT_SIGNAL + (error.number if isinstance(error, StoppedError) else signal.SIGINT)
     except GsvError as error:
-        click.echo(f"Error: {error}", err=True)
+        _say(f"Error: {error}")
         return EXIT_INPUT if isinstance(error, InputError) else EXIT_RUN
     return 0
+
+
+def _say(text: str) -> None:
+    """Of several processes the first one speaks: it raises what the others raise."""
+    if not is_helper():
+        click.echo(text, err=True)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

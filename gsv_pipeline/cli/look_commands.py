@@ -6,7 +6,8 @@ from typing import Final
 import click
 
 from gsv_pipeline import stages, views
-from gsv_pipeline.benchmarks import BENCHMARKS
+from gsv_pipeline.benchmarks.images import is_present
+from gsv_pipeline.benchmarks.own import benchmark_problems, benchmark_rows
 from gsv_pipeline.cli.options import (
     experiment_option,
     filter_option,
@@ -14,7 +15,7 @@ from gsv_pipeline.cli.options import (
     overrides_argument,
     show_result,
 )
-from gsv_pipeline.config import experiment_files, load_experiment
+from gsv_pipeline.config import experiment_files, experiment_sets, load_experiment
 from gsv_pipeline.errors import ConfigError, InputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.sources import SOURCES
@@ -63,19 +64,26 @@ def match(
 
 @click.command()
 @click.argument("experiments", nargs=-1)
+@click.option("--resolved", is_flag=True, help="Print every setting, those of defaults and of extended files included.")
 @click.pass_obj
-def check(layout: Layout, experiments: tuple[str, ...]) -> None:
-    """Validate experiments (all of them by default) against the tables, without running anything."""
+def check(layout: Layout, experiments: tuple[str, ...], resolved: bool) -> None:
+    """Validate experiments (all of them by default) against the tables, without running anything.
+
+    The module of a `callable:` is imported; its function is not called.
+    """
     problems = []
     for name in experiments or experiment_files(layout):
         try:
-            stages.check_experiment(layout, load_experiment(layout, name))
+            experiment = load_experiment(layout, name)
+            stages.check_experiment(layout, experiment)
         except InputError as error:
             problems.append(f"{name}: {error}")
         else:
             click.echo(f"{name}: valid")
+            if resolved:
+                click.echo(experiment.to_yaml())
     if not experiments:
-        problems += dataset_problems(layout).values()
+        problems += [*dataset_problems(layout).values(), *benchmark_problems(layout).values()]
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -126,18 +134,30 @@ def list_names(layout: Layout) -> None:
     described = {
         "sources": {name: row.description for name, row in SOURCES.items()},
         "data sets": {name: row.description for name, row in dataset_rows(layout).items()},
-        "benchmarks": {name: row.description for name, row in BENCHMARKS.items()},
-        "experiments": {name: _describe(layout, name) for name in experiment_files(layout)},
+        "benchmarks": _benchmarks(layout),
+        **{
+            f"experiments ({title})": {name: _describe(layout, name) for name in names}
+            for title, names in experiment_sets(layout).items()
+        },
     }
     for title, rows in described.items():
         click.echo(f"{title}:")
+        width = max(map(len, rows), default=0)
         for name, text in rows.items():
-            click.echo(f"  {name:<18} {text}")
-    for problem in dataset_problems(layout).values():
+            click.echo(f"  {name:<{width}}  {text}")
+    for problem in (*dataset_problems(layout).values(), *benchmark_problems(layout).values()):
         click.echo(f"not usable: {problem}", err=True)
     tables = (BACKBONES, AGGREGATORS, LOSSES, MINERS, OPTIMIZERS, SCHEDULES, AUGMENTATIONS)
     for table in tables:
         click.echo(f"{table.kind}: {', '.join(table)}")
+
+
+def _benchmarks(layout: Layout) -> dict[str, str]:
+    """What each is, and whether its images are there."""
+    return {
+        name: f"{'present' if is_present(layout, row) else 'absent '}  {row.description}"
+        for name, row in benchmark_rows(layout).items()
+    }
 
 
 def _describe(layout: Layout, name: str) -> str:

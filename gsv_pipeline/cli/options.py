@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import click
 
+from gsv_pipeline.cli.child import hand_over
 from gsv_pipeline.config import parse_setting
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.production import StageResult
 
-_AS_TYPED: Final = frozenset({"handle", "path", "sha256", "table", "url"})
+_AS_TYPED: Final = frozenset({"handle", "lists", "path", "sha256", "table", "url"})
 
 force_option = click.option("--force", is_flag=True, help="Compute even when nothing changed.")
 experiment_option = click.option(
@@ -58,7 +59,9 @@ def filter_overrides(clauses: Sequence[str]) -> list[str]:
 
 
 def show_result(result: StageResult) -> None:
-    """Print what a stage found, and where its artifact is."""
+    """Print what a stage found, and where its artifact is; or give it to the step of Dagster that asked for it."""
+    if hand_over(result):
+        return
     for name, value in result.metadata.items():
         if name == "clauses":
             show_clauses(value)

@@ -7,6 +7,8 @@ import click
 
 from gsv_pipeline import stages
 from gsv_pipeline.catalog.report import LEVELS
+from gsv_pipeline.cli.child import command_tracker
+from gsv_pipeline.cli.embedding_commands import embed, index
 from gsv_pipeline.cli.options import (
     experiment_option,
     filter_option,
@@ -20,7 +22,7 @@ from gsv_pipeline.config import load_experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.production import StageResult
 from gsv_pipeline.sources import SOURCES
-from gsv_pipeline.tracking.console import ConsoleTracker
+from gsv_pipeline.training.processes import is_helper
 
 _FETCH_HELP: Final = """Get a data set from its source; KEY=VALUE are the source's arguments.
 
@@ -46,7 +48,7 @@ gsv-pipeline fetch my_town --source photographs path=/photos/town
 def fetch(layout: Layout, dataset: str, arguments: tuple[str, ...], source: str | None, force: bool) -> None:
     """Fetch; `_FETCH_HELP` is what people read."""
     result = stages.fetch_dataset(
-        layout, dataset, tracker=ConsoleTracker(), source=source, arguments=pairs(arguments), force=force
+        layout, dataset, tracker=command_tracker(), source=source, arguments=pairs(arguments), force=force
     )
     show_result(result)
 
@@ -74,7 +76,7 @@ def catalog(layout: Layout, dataset: str, look: str, max_quarantined: float | No
     images that did not change since the last time are not looked at again, but by a full look.
     """
     result = stages.build_catalog(
-        layout, dataset, tracker=ConsoleTracker(), look=look, max_quarantined=max_quarantined, force=force
+        layout, dataset, tracker=command_tracker(), look=look, max_quarantined=max_quarantined, force=force
     )
     show_result(result)
     stages.require_sound(layout, dataset)
@@ -92,10 +94,23 @@ def places(layout: Layout, experiment: str, overrides: tuple[str, ...], clauses:
     Prints how many images and places each clause of the filter removed. `gsv-pipeline show places` draws them.
     """
     chosen = load_experiment(layout, experiment, [*overrides, *filter_overrides(clauses)])
-    show_result(stages.build_places(layout, chosen, tracker=ConsoleTracker(), force=force))
+    show_result(stages.build_places(layout, chosen, tracker=command_tracker(), force=force))
 
 
-@click.command()
+_TRAIN_HELP: Final = """Train an experiment, or import its weights; an interrupted run goes on.
+
+Ctrl-C and SIGTERM finish the step and save it; a second one ends at once. Out of memory, the batch goes through the
+network in smaller pieces (training.micro_batch). Exit codes: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM.
+
+\b
+gsv-pipeline train demo                                  train, or go on with it
+gsv-pipeline train demo training.patience=3              stop after three validations without a better one
+torchrun --nproc-per-node 2 -m gsv_pipeline.cli train demo
+                                                         the same on two GPUs, or in two processes
+"""
+
+
+@click.command(help=_TRAIN_HELP)
 @click.argument("experiment")
 @overrides_argument
 @filter_option
@@ -110,18 +125,40 @@ def train(
     restart: bool,
     replace: bool,
 ) -> None:
-    """Train an experiment, or import its weights; an interrupted run goes on."""
+    """Train; `_TRAIN_HELP` is what people read."""
     chosen = load_experiment(layout, experiment, [*overrides, *filter_overrides(clauses)])
-    show_result(stages.train(layout, chosen, tracker=ConsoleTracker(), restart=restart, replace=replace))
+    result = stages.train(layout, chosen, tracker=command_tracker(), restart=restart, replace=replace)
+    if not is_helper():
+        show_result(result)
 
 
-@click.command()
+_BENCHMARK_HELP: Final = """Make database, queries and positives of a benchmark.
+
+\b
+gsv-pipeline fetch pitts30k --source folder path=/my/pitts30k
+gsv-pipeline benchmark pitts30k_test                     from a copy that is used where it lies
+gsv-pipeline benchmark my_walk                           from two folders that data/benchmarks/my_walk.yaml names
+
+Lists of gsv-cities, folders of VPR-datasets-downloader and of VPR-Bench are recognised. Without the images it says
+where to get them or whom to ask. `gsv-pipeline list` shows which are there.
+"""
+
+
+@click.command(help=_BENCHMARK_HELP)
 @click.argument("benchmark")
+@click.option(
+    "--admit-deviations",
+    is_flag=True,
+    help="Take it although counts are others than published, or images are missing or broken, which are left out.",
+)
 @force_option
 @click.pass_obj
-def benchmark(layout: Layout, benchmark: str, force: bool) -> None:
-    """Make database, queries and positives of a benchmark."""
-    show_result(stages.build_benchmark(layout, benchmark, tracker=ConsoleTracker(), force=force))
+def benchmark(layout: Layout, benchmark: str, admit_deviations: bool, force: bool) -> None:
+    """Make it; `_BENCHMARK_HELP` is what people read."""
+    result = stages.build_benchmark(
+        layout, benchmark, tracker=command_tracker(), admit_deviations=admit_deviations, force=force
+    )
+    show_result(result)
 
 
 def _evaluation_command(name: str, stage: Callable[..., StageResult], help_text: str) -> click.Command:
@@ -133,13 +170,14 @@ def _evaluation_command(name: str, stage: Callable[..., StageResult], help_text:
     @click.pass_obj
     def command(layout: Layout, benchmark: str, experiment: str, overrides: tuple[str, ...], force: bool) -> None:
         chosen = load_experiment(layout, experiment, overrides)
-        show_result(stage(layout, chosen, benchmark, tracker=ConsoleTracker(), force=force))
+        show_result(stage(layout, chosen, benchmark, tracker=command_tracker(), force=force))
 
     return command
 
 
-embed = _evaluation_command("embed", stages.embed, "Describe a benchmark's images with an experiment's checkpoint.")
-index = _evaluation_command("index", stages.build_index, "Build the FAISS index over a benchmark's database.")
+index_report = _evaluation_command(
+    "index-report", stages.report_indexes, "Measure every kind of index, to choose one for deployment."
+)
 evaluate = _evaluation_command("evaluate", stages.evaluate, "Retrieve, score and write the recall report.")
 
 
@@ -148,11 +186,22 @@ evaluate = _evaluation_command("evaluate", stages.evaluate, "Retrieve, score and
 @click.pass_obj
 def leaderboard(layout: Layout, force: bool) -> None:
     """Put all recall reports side by side, and print the table."""
-    result = stages.write_leaderboard(layout, tracker=ConsoleTracker(), force=force)
+    result = stages.write_leaderboard(layout, tracker=command_tracker(), force=force)
     from gsv_pipeline.reports.closing import closing_table
 
     click.echo(closing_table(layout))
     show_result(result)
 
 
-STAGE_COMMANDS: Final = (fetch, catalog, places, benchmark, train, embed, index, evaluate, leaderboard)
+STAGE_COMMANDS: Final = (
+    fetch,
+    catalog,
+    places,
+    benchmark,
+    train,
+    embed,
+    index,
+    index_report,
+    evaluate,
+    leaderboard,
+)

@@ -1,9 +1,32 @@
 """What stages need from several rooms at once: selections, models, training, scores, matches."""
 
+from gsv_pipeline.compose.benchmarks import (
+    assemble_benchmark,
+    check_validation,
+    has_changed,
+    refuse_absent,
+    restriction,
+)
+from gsv_pipeline.compose.embedding import (
+    assist_embedding,
+    clear_extraction,
+    embeddings_recipe,
+    settled_options,
+    write_embeddings,
+)
 from gsv_pipeline.compose.exporting import CARD_FILE, card_facts, reports_of
+from gsv_pipeline.compose.indexing import index_facts, measure_indexes, write_index
 from gsv_pipeline.compose.matching import FolderMatches, match_folders
-from gsv_pipeline.compose.models import build_model_of, input_versions, load_model, model_arguments
+from gsv_pipeline.compose.models import (
+    build_model_of,
+    check_model_of,
+    input_versions,
+    load_model,
+    model_arguments,
+    record_callable,
+)
 from gsv_pipeline.compose.names import (
+    CALLABLE_FILE,
     EXPERIMENT_FILE,
     HISTORY_FILE,
     METRICS_FILE,
@@ -12,17 +35,21 @@ from gsv_pipeline.compose.names import (
     UNTRAINED,
     UNTRAINED_SEED,
 )
+from gsv_pipeline.compose.recomputed import changed_answers
 from gsv_pipeline.compose.scoring import (
     benchmark_paths,
     describe_side,
     log_evaluation,
+    predict_only,
     score_baselines,
     score_experiment,
 )
 from gsv_pipeline.compose.selection import load_catalog, require_sound, select
-from gsv_pipeline.compose.training import refuse_changed_training, train_model
+from gsv_pipeline.compose.showing import what_to_show
+from gsv_pipeline.compose.training import assist_training, refuse_changed_training, train_model
 
 __all__ = [
+    "CALLABLE_FILE",
     "CARD_FILE",
     "EXPERIMENT_FILE",
     "HISTORY_FILE",
@@ -32,21 +59,40 @@ __all__ = [
     "UNTRAINED",
     "UNTRAINED_SEED",
     "FolderMatches",
+    "assemble_benchmark",
+    "assist_embedding",
+    "assist_training",
     "benchmark_paths",
     "build_model_of",
     "card_facts",
+    "changed_answers",
+    "check_model_of",
+    "check_validation",
+    "clear_extraction",
     "describe_side",
+    "embeddings_recipe",
+    "has_changed",
+    "index_facts",
     "input_versions",
     "load_catalog",
     "load_model",
     "log_evaluation",
     "match_folders",
+    "measure_indexes",
     "model_arguments",
+    "predict_only",
+    "record_callable",
+    "refuse_absent",
     "refuse_changed_training",
     "reports_of",
     "require_sound",
+    "restriction",
     "score_baselines",
     "score_experiment",
     "select",
+    "settled_options",
     "train_model",
+    "what_to_show",
+    "write_embeddings",
+    "write_index",
 ]

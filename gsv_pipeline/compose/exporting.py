@@ -58,7 +58,7 @@ def card_facts(
     """Everything that the card of `model` states."""
     from gsv_pipeline.reports.model_card import ModelCard
 
-    image, parts = experiment.image, experiment.model
+    image, parts = experiment.described_image, experiment.model
     return ModelCard(
         name=experiment.name,
         description=experiment.description,

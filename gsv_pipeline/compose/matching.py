@@ -67,7 +67,10 @@ def match_folders(
     model = load_model(layout, experiment)
     described = {
         side: describe(
-            model, image_reader(paths[side], experiment.image), tracker=tracker, description=f"Describing {side}"
+            model,
+            image_reader(paths[side], experiment.described_image),
+            tracker=tracker,
+            description=f"Describing {side}",
         )
         for side in paths
     }

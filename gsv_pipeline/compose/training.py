@@ -2,34 +2,40 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
-from gsv_pipeline.compose.models import input_versions
+from gsv_pipeline.compose.decoded import keep_decoded
+from gsv_pipeline.compose.gallery import ValidationGallery
+from gsv_pipeline.compose.models import build_model_of
 from gsv_pipeline.compose.names import HISTORY_FILE, METRICS_FILE, MODEL_FILE
+from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs
 from gsv_pipeline.compose.scoring import benchmark_paths, image_reader
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import describe_difference, fingerprint, read_manifest, write_json
 from gsv_pipeline.sources.location import image_root
-from gsv_pipeline.tracking import Tracker, Trackers
+from gsv_pipeline.tracking import NullTracker, Tracker, Trackers
 
 if TYPE_CHECKING:
-    from gsv_pipeline.evaluation.validator import RecallValidator
+    from gsv_pipeline.evaluation.validator import OnRetrieval, RecallValidator
     from gsv_pipeline.models.vpr_model import VPRModel
-
-_IDENTITY_FILE: Final = "identity.json"
+    from gsv_pipeline.tracking.wandb_run import RunDescription
+    from gsv_pipeline.training.processes import Processes
+    from gsv_pipeline.training.state import Progressed
 
 
 def refuse_changed_training(layout: Layout, experiment: Experiment) -> None:
-    """A checkpoint is hours of work: it is not replaced because a setting was edited.
+    """A checkpoint is hours of work: it is not replaced because a setting was edited. The record of a callable is none.
 
     Raises:
         ConfigError: The checkpoint on disk was made with other settings.
     """
+    if experiment.callable is not None:
+        return
     found = read_manifest(layout.checkpoint(experiment.name))
     wanted = recipes.checkpoint(layout, experiment)
     difference = describe_difference(found.config, wanted.config or {}) if found else ""
@@ -43,6 +49,7 @@ def train_model(
     model: "VPRModel",
     *,
     target: Path,
+    processes: "Processes",
     tracker: Tracker,
     restart: bool,
     replace: bool,
@@ -54,81 +61,140 @@ def train_model(
         experiment: What to train.
         model: With fresh weights.
         target: The checkpoint's folder.
+        processes: Those that train together; this one is the first.
         tracker: Told about everything.
         restart: Do not go on from a run that was interrupted, unless that was a restart itself.
         replace: Give up an interrupted run of other settings instead of refusing.
 
     Returns:
-        Facts for the manifest: steps, the best one and its recalls.
+        Facts for the manifest: steps, the best one and its recalls, and how it was trained.
     """
-    from gsv_pipeline.places.dataset import load_places
-    from gsv_pipeline.places.select import PLACES_FILE
+    from gsv_pipeline.tracking.csv_log import CsvTracker
     from gsv_pipeline.tracking.files import JsonLinesTracker
+    from gsv_pipeline.tracking.wandb_memory import RunMemory
     from gsv_pipeline.tracking.wandb_run import wandb_run
-    from gsv_pipeline.training.fit import fit
 
-    training = experiment.training
-    assert training is not None  # stages.train imports weights otherwise
     recipe = recipes.checkpoint(layout, experiment)
     identity = fingerprint(layout, recipe)
     state = layout.training_state(experiment.name)
     ours = {"identity": identity, "config": recipe.config, "restart": restart}
     _open_state(state, ours, replace=replace, name=experiment.name)
-    root = image_root(layout.dataset(experiment.dataset))
-    places = load_places(layout.places(experiment.name) / PLACES_FILE, image_root=root)
-    with wandb_run(
-        Trackers(tracker, JsonLinesTracker(state / METRICS_FILE)),
-        run_id=f"train-{identity}",
-        experiment=experiment.name,
-        job_type="train",
-        config={**experiment.model_dump(mode="json"), "inputs": input_versions(layout, recipe)},
-        folder=layout.wandb(),
-    ) as run:
-        done = fit(
-            model,
-            places,
-            training=training,
-            image=experiment.image,
-            seed=experiment.seed,
-            validate=_validator(layout, experiment, tracker=tracker),
-            state_folder=state,
-            tracker=run,
+    memory = RunMemory.open(state / MEMORY_FILE, log=state / METRICS_FILE)
+    logs = Trackers(tracker, JsonLinesTracker(state / METRICS_FILE), CsvTracker(state / METRICS_TABLE))
+    description = describe_run(
+        layout, experiment, recipe, run_id=f"train-{identity}-{memory.attempt}", job_type="train"
+    )
+    with wandb_run(logs, description, folder=layout.wandb(), memory=memory) as run:
+        processes.begin()
+        gallery = ValidationGallery(state / GALLERY_FOLDER, run)
+        done = _fit(
+            layout, experiment, model, processes=processes, tracker=Trackers(run, gallery), on_retrieval=gallery.keep
         )
         model.load_state_dict(done.best_weights or {})
-        _log_weights(run, model, folder=state, name=experiment.name)
-    _write_metrics(target / METRICS_FILE, done.history)
+        _log_weights(run, model, folder=state, name=experiment.name, metadata=_known(done, description))
+    keep_logs(state, target, history=done.history, validations=done.validations)
     history = {"history": done.history, "validations": done.validations, "best_step": done.best_step}
     write_json(target / HISTORY_FILE, history)
-    best = next((row for row in done.validations if row["step"] == done.best_step), {})
-    recalls = {name: round(value, 4) for name, value in best.items() if name != "step"}
+    recalls = {name: round(value, 4) for name, value in _best_recalls(done).items()}
     return {
         "steps": done.step,
         "best_step": done.best_step,
         "final_loss": round(done.history[-1]["loss"], 4),
         **recalls,
+        **_manner(experiment, done, processes),
     }
 
 
-def _write_metrics(path: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """The log of the whole run, each step once: the one beside the state repeats what a killed run did twice."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
+def assist_training(layout: Layout, experiment: Experiment, *, processes: "Processes") -> None:
+    """In all processes but the first: the same training, without files, log and network.
+
+    Args:
+        layout: Where things live.
+        experiment: What the first process trains.
+        processes: Those that train together.
+    """
+    # The first process sends its weights, so nothing is downloaded here.
+    model = build_model_of(experiment, seed=experiment.seed, pretrained=False)
+    _fit(layout, experiment, model, processes=processes, tracker=NullTracker())
 
 
-def _validator(layout: Layout, experiment: Experiment, *, tracker: Tracker) -> "RecallValidator | None":
-    from gsv_pipeline.benchmarks.data import load_benchmark
-    from gsv_pipeline.evaluation.validator import RecallValidator, Validation
+def _fit(
+    layout: Layout,
+    experiment: Experiment,
+    model: "VPRModel",
+    *,
+    processes: "Processes",
+    tracker: Tracker,
+    on_retrieval: "OnRetrieval | None" = None,
+) -> "Progressed":
+    from gsv_pipeline.places.dataset import load_places
+    from gsv_pipeline.places.select import PLACES_FILE
+    from gsv_pipeline.training.fit import fit
+
+    assert experiment.training is not None  # stages.train imports weights otherwise
+    root = image_root(layout.dataset(experiment.dataset))
+    return fit(
+        model,
+        load_places(layout.places(experiment.name) / PLACES_FILE, image_root=root),
+        training=experiment.training,
+        image=experiment.image,
+        seed=experiment.seed,
+        validate=_validator(layout, experiment, processes=processes, tracker=tracker, on_retrieval=on_retrieval),
+        state_folder=layout.training_state(experiment.name),
+        tracker=tracker,
+        processes=processes,
+    )
+
+
+def _manner(experiment: Experiment, done: "Progressed", processes: "Processes") -> dict[str, Any]:
+    """How the weights came about, where settings alone do not say it: batch-norm sees one piece in one process."""
+    assert experiment.training is not None  # as in _fit
+    whole = -(-experiment.training.places_per_batch // processes.size) * experiment.training.images_per_place
+    rates = [row["images_per_s"] for row in done.history]
+    return {
+        "processes": processes.size,
+        "micro_batch": min(done.micro_batch or whole, whole),
+        "images_per_s": round(sorted(rates)[len(rates) // 2], 1),
+    }
+
+
+def _best_recalls(done: "Progressed") -> dict[str, float]:
+    best = next((row for row in done.validations if row["step"] == done.best_step), {})
+    return {name: value for name, value in best.items() if name != "step"}
+
+
+def _known(done: "Progressed", description: "RunDescription") -> dict[str, Any]:
+    """What goes with the weights wherever they go: how good they are, and what they were made from."""
+    versions = {name: description.config[name] for name in ("inputs", "git")}
+    return {"run": description.run_id, "step": done.best_step, "steps": done.step, **_best_recalls(done), **versions}
+
+
+def _validator(
+    layout: Layout,
+    experiment: Experiment,
+    *,
+    processes: "Processes",
+    tracker: Tracker,
+    on_retrieval: "OnRetrieval | None",
+) -> "RecallValidator | None":
+    from gsv_pipeline.benchmarks.seen import benchmark_of
+    from gsv_pipeline.evaluation.validator import RecallValidator, Validation, own_images
 
     training = experiment.training
     if training is None or not training.validation:
         return None
     validations = []
     for name in training.validation:
-        paths = benchmark_paths(layout, name)
-        reader = image_reader(paths["database"] + paths["queries"], experiment.image)
-        if reader.fits_in_memory:
-            reader.decode_all(tracker, f"Decoding {name}")
-        validations.append(Validation(name, load_benchmark(layout.benchmark(name)), reader))
-    return RecallValidator(validations, precision=training.precision)
+        sides = benchmark_paths(layout, name, experiment)
+        paths = sides["database"] + sides["queries"]
+        image, plain = experiment.image, training.plain
+        reader = own = image_reader(paths, image, plain=plain)
+        if processes.size > 1:
+            own = image_reader(paths[own_images(len(paths), processes)], image, plain=plain)
+        with processes.together():
+            keep_decoded(layout, name, own, image=image, plain=plain, processes=processes, tracker=tracker)
+        validations.append(Validation(name, benchmark_of(layout, experiment, name), reader, own))
+    return RecallValidator(validations, precision=training.precision, processes=processes, on_retrieval=on_retrieval)
 
 
 def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, name: str) -> None:
@@ -136,7 +202,7 @@ def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, name: s
 
     A restart goes on from a state that a restart left: a killed `--restart`, typed again, is no third beginning.
     """
-    path, restart = folder / _IDENTITY_FILE, ours["restart"]
+    path, restart = folder / recipes.IDENTITY_FILE, ours["restart"]
     found = _read_identity(path)
     if found.get("identity") == ours["identity"] and (found["restart"] or not restart):
         return
@@ -166,8 +232,8 @@ def _refuse(what: str, difference: str, *, name: str) -> None:
     )
 
 
-def _log_weights(tracker: Tracker, model: "VPRModel", *, folder: Path, name: str) -> None:
+def _log_weights(tracker: Tracker, model: "VPRModel", *, folder: Path, name: str, metadata: Mapping[str, Any]) -> None:
     from gsv_pipeline.models.checkpoint import save_checkpoint
 
     save_checkpoint(folder / MODEL_FILE, model)
-    tracker.artifact(f"{name}-checkpoint", folder / MODEL_FILE, "model")
+    tracker.artifact(f"{name}-checkpoint", folder / MODEL_FILE, "model", metadata=metadata)

@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.benchmarks.data import load_benchmark
+from gsv_pipeline.benchmarks.images import root_of
+from gsv_pipeline.benchmarks.own import benchmark_row
 from gsv_pipeline.catalog.report import ValidationReport, read_report
 from gsv_pipeline.catalog.schema import CATALOG_FILE, QUARANTINE_FILE
 from gsv_pipeline.config import Experiment
@@ -35,7 +36,7 @@ ROWS: Final = 3
 PLACES: Final = 6
 _EXAMPLE: Final = 36  # characters
 PLACE_HEIGHT: Final = 96  # pixels; six places of six photographs stay below 300 KB of Markdown
-NO_PLACES: Final = "The experiment imports weights, so it needs no places."
+NO_PLACES: Final = "The experiment is not trained here, so it needs no places."
 
 
 def dataset_sheet(layout: Layout, dataset: str) -> str:
@@ -136,8 +137,11 @@ def clauses_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def benchmark_sheet(layout: Layout, benchmark: str) -> str:
     """Queries in the upper row; below each of them one of its positives."""
     data = load_benchmark(layout.benchmark(benchmark))
-    root = image_root(layout.dataset(BENCHMARKS[benchmark].dataset))
-    chosen = _spread([row for row, found in enumerate(data.positives) if len(found)], COLUMNS)
+    root = root_of(layout, benchmark_row(layout, benchmark))
+    answered = [row for row, found in enumerate(data.positives) if len(found)]
+    if not answered:
+        return "The answers are hidden, so there is nothing to show below the queries."
+    chosen = _spread(answered, COLUMNS)
     queries = data.queries["image_id"].iloc[chosen]
     positives = data.database["image_id"].iloc[[int(data.positives[row][0]) for row in chosen]]
     return _sheet([root / image_id for image_id in [*queries, *positives]], columns=len(chosen))

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.strategies import DDPStrategy
 from torch import nn
+from torch.optim import Optimizer
 
 from gsv_pipeline.config import ImageInput, Training
 from gsv_pipeline.errors import ConfigError
@@ -14,11 +16,15 @@ from gsv_pipeline.places.dataset import Places
 from gsv_pipeline.places.sampling import PlaceSampler
 from gsv_pipeline.tracking import Tracker
 from gsv_pipeline.training.augmentation import AUGMENTATIONS
-from gsv_pipeline.training.loop import LoopSettings, Trainer, Validate
+from gsv_pipeline.training.compile import compile_or_warn
+from gsv_pipeline.training.loop import Trainer, Validate
+from gsv_pipeline.training.loop_settings import LoopSettings
 from gsv_pipeline.training.losses import build_objective
 from gsv_pipeline.training.losses.pair_loss import Objective
 from gsv_pipeline.training.optimizers import FILLED_IN, OPTIMIZERS, SCHEDULES, build_optimizer
-from gsv_pipeline.training.state import Progressed
+from gsv_pipeline.training.processes import Processes
+from gsv_pipeline.training.start import needs_start, start_aggregator
+from gsv_pipeline.training.state import STATE_FILE, Progressed
 
 
 def check_training(training: Training) -> None:
@@ -51,6 +57,7 @@ def fit(
     validate: Validate | None,
     state_folder: Path,
     tracker: Tracker,
+    processes: Processes | None = None,
 ) -> Progressed:
     """Train `model` on `places`; interrupted, the same call goes on from the last state in `state_folder`.
 
@@ -59,19 +66,48 @@ def fit(
         places: What to train on.
         training: The settings, checked.
         image: Input size.
-        seed: Of batches and augmentation.
+        seed: Of batches, augmentation and what the model draws.
         validate: Recalls of a model, or None.
         state_folder: Keeps the state of an interrupted run.
         tracker: Told about everything.
+        processes: Those that train together, each of which calls this; None: this one alone.
 
     Returns:
-        History, validations and the best weights.
+        History, validations and the best weights; the weights in the first process alone.
 
     Raises:
         ConfigError: More places per batch than there are.
-        TrainingError: The loss is not finite.
+        TrainingError: A loss or a gradient is not finite, or there is not enough memory.
         DataError: A damaged image or a damaged state.
+        RunError: The disk is too full for the state.
+        StoppedError: A signal asked to stop; the state is saved.
     """
+    group = processes or Processes()
+    sampler = _sampler(places, training, seed=seed)
+    fabric = _fabric(training, group)
+    reader = _reader(places, image, plain=training.plain, processes=group, tracker=tracker)
+    _start(model, reader, fabric=fabric, seed=seed, state_folder=state_folder, processes=group, tracker=tracker)
+    if group.size > 1 and fabric.device.type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    if training.compile:
+        model = compile_or_warn(model, tracker)
+    trainer = Trainer(
+        fabric,
+        model,
+        optimizer=_optimizer(model, training),
+        sampler=sampler,
+        reader=reader,
+        settings=_settings(training, seed),
+        validate=validate,
+        state_folder=state_folder,
+        tracker=tracker,
+        processes=group,
+    )
+    with spare_core(fabric.device.type):
+        return trainer.run()
+
+
+def _sampler(places: Places, training: Training, *, seed: int) -> PlaceSampler:
     sampler = PlaceSampler(
         places,
         places_per_batch=training.places_per_batch,
@@ -85,28 +121,53 @@ def fit(
             f"training.places_per_batch is {training.places_per_batch}, but there are {sampler.num_labels} places. "
             "Lower it, or admit more places."
         )
+    return sampler
+
+
+def _fabric(training: Training, processes: Processes) -> Fabric:
+    """One device, or one for each process on every machine."""
     device = choose_device()
-    fabric = Fabric(accelerator=device, devices=1, precision=choose_precision(training.precision, device))
-    optimizer = build_optimizer(
+    precision = choose_precision(training.precision, device)
+    if processes.size == 1:
+        return Fabric(accelerator=device, devices=1, precision=precision)
+    fabric = Fabric(
+        accelerator=device,
+        devices=processes.local_size,
+        num_nodes=processes.size // processes.local_size,
+        # Processes may describe different numbers of pieces, so none may wait for the first one's buffers in each.
+        strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def _start(
+    model: nn.Module,
+    reader: ImageReader,
+    *,
+    fabric: Fabric,
+    seed: int,
+    state_folder: Path,
+    processes: Processes,
+    tracker: Tracker,
+) -> None:
+    """What a fresh run does before its first step. Once in one process: the others get its weights with the model."""
+    if not needs_start(model) or (state_folder / STATE_FILE).is_file():
+        return
+    with processes.together():
+        if processes.is_first:
+            start_aggregator(model, reader, device=fabric.device, seed=seed, tracker=tracker)
+
+
+def _optimizer(model: nn.Module, training: Training) -> Optimizer:
+    return build_optimizer(
         training.optimizer.name,
         model.parameters(),
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
         **training.optimizer.arguments,
     )
-    trainer = Trainer(
-        fabric,
-        model,
-        optimizer=optimizer,
-        sampler=sampler,
-        read_images=_reader(places, image, tracker).batch,
-        settings=_settings(training, seed),
-        validate=validate,
-        state_folder=state_folder,
-        tracker=tracker,
-    )
-    with spare_core(device):
-        return trainer.run()
 
 
 def _objective(training: Training) -> Objective:
@@ -129,11 +190,22 @@ def _settings(training: Training, seed: int) -> LoopSettings:
         validate_every_epochs=training.validate_every_epochs,
         checkpoint_every_steps=training.checkpoint_every_steps,
         seed=seed,
+        patience=training.patience,
+        micro_batch=training.micro_batch,
+        plain=training.plain,
     )
 
 
-def _reader(places: Places, image: ImageInput, tracker: Tracker) -> ImageReader:
-    reader = ImageReader(places.paths, height=image.height, width=image.width, interpolation=image.interpolation)
-    if reader.fits_in_memory:
-        reader.decode_all(tracker, "Decoding training images")
+def _reader(places: Places, image: ImageInput, *, plain: bool, processes: Processes, tracker: Tracker) -> ImageReader:
+    reader = ImageReader(
+        places.paths,
+        height=image.height,
+        width=image.width,
+        interpolation=image.interpolation,
+        threads=processes.own_processors,
+        plain=plain,
+    )
+    with processes.together():
+        if reader.fits_in_memory:
+            reader.decode_all(tracker, "Decoding training images")
     return reader

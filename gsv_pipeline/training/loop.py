@@ -1,9 +1,9 @@
-"""The training loop: places -> weights. Device, precision and checkpoint files are Fabric's; the steps are ours."""
+"""The training loop: places -> weights. Device and precision are Fabric's, a step is `step.py`'s; no run is lost."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Final, NoReturn, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,44 +12,30 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gsv_pipeline.errors import TrainingError
-from gsv_pipeline.images import prefetch
-from gsv_pipeline.models.normalise import normalise, to_channels_first
 from gsv_pipeline.places.sampling import PlaceBatch, PlaceSampler
 from gsv_pipeline.tracking import Progress, Tracker
-from gsv_pipeline.training.augmentation import Augmentation
-from gsv_pipeline.training.losses.pair_loss import Objective
-from gsv_pipeline.training.optimizers import Schedule
-from gsv_pipeline.training.state import Progressed, load_state, save_state
+from gsv_pipeline.training.loop_settings import LoopSettings
+from gsv_pipeline.training.not_finite import not_finite
+from gsv_pipeline.training.processes import Processes
+from gsv_pipeline.training.recorder import Recorder, Taken
+from gsv_pipeline.training.start import ImageBatches
+from gsv_pipeline.training.state import Progressed, load_best, load_state, save_best, save_state
+from gsv_pipeline.training.step import METRICS, TrainingStep, own_share
+from gsv_pipeline.training.stopping import Stopping
 
-ReadImages = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]
+READ_EVERY_STEPS: Final = {"cpu": 1, "cuda": 20}
+"""Steps between two looks at their numbers. A GPU would wait for each look; a CPU has them at hand."""
+
 Validate = Callable[[nn.Module], Mapping[str, float]]
 """Recalls by name, `demo_val/R@1` first: that one chooses the best weights, the second breaks ties."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoopSettings:
-    """How to train, without what to train on.
+class TrainingImages(ImageBatches, Protocol):
+    """An image reader whose files have names."""
 
-    Args:
-        objective: Takes descriptors and labels, returns the loss and the share of images without a hard positive.
-        schedule: Factor on the learning rate by step.
-        augmentation: Of uint8 batches.
-        learning_rate: Base rate.
-        epochs: Passes over all places.
-        validate_every_epochs: The last epoch is always validated.
-        checkpoint_every_steps: How much a killed run may lose.
-        seed: Of the augmentation.
-    """
-
-    objective: Objective
-    schedule: Schedule
-    augmentation: Augmentation
-    learning_rate: float
-    epochs: int
-    validate_every_epochs: int
-    checkpoint_every_steps: int
-    seed: int
+    @property
+    def paths(self) -> Sequence[Path]:
+        """Files by row."""
 
 
 class Trainer:
@@ -60,11 +46,12 @@ class Trainer:
         model: On any device; trained in place.
         optimizer: Over its parameters.
         sampler: Batches by epoch.
-        read_images: Rows of the places -> uint8 images.
+        reader: Rows of the places -> uint8 images.
         settings: How to train.
         validate: Recalls of a model; None keeps the last weights.
         state_folder: Where the state of an interrupted run lies.
         tracker: Told about every step.
+        processes: Those that train together; None: this one alone.
     """
 
     def __init__(
@@ -74,108 +61,190 @@ class Trainer:
         *,
         optimizer: Optimizer,
         sampler: PlaceSampler,
-        read_images: ReadImages,
+        reader: TrainingImages,
         settings: LoopSettings,
         validate: Validate | None,
         state_folder: Path,
         tracker: Tracker,
+        processes: Processes | None = None,
     ) -> None:
         self.fabric = fabric
+        self.bare_model, self.bare_optimizer = model, optimizer
         self.model, self.optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
         self.sampler = sampler
-        self.read_images = read_images
+        self.reader = reader
         self.settings = settings
         self.validate = validate
         self.state_folder = state_folder
         self.tracker = tracker
+        self.processes = processes or Processes()
+        self.stopping = Stopping()
         self.total_steps = settings.epochs * sampler.batches_per_epoch
+        capacity = settings.read_every_steps or READ_EVERY_STEPS[fabric.device.type]
+        self.recorder = Recorder(capacity, names=METRICS, device=fabric.device)
 
     def run(self) -> Progressed:
         """Train to the end.
 
         Returns:
-            History, validations and the best weights (the last ones where nothing is validated).
+            History, validations and the best weights (the last ones where nothing is validated). Only the first
+            process has the weights.
 
         Raises:
-            TrainingError: The loss is not finite; the state before that step stays on disk.
+            TrainingError: A loss or a gradient is not finite; the state before that step stays on disk.
             DataError: A damaged image or a damaged state.
+            RunError: The disk is too full for the state; the one before stays on disk.
+            StoppedError: A signal asked to stop; the state is saved.
         """
-        done = load_state(self.fabric, self.state_folder, model=self.model, optimizer=self.optimizer)
-        if done.step:
-            self.tracker.message(f"Resuming after step {done.step} of {self.total_steps}")
+        done = self._resume()
         with self.tracker.progress("Training", total=self.total_steps, unit="step") as bar:
             bar.advance(done.step)
-            for epoch in range(done.step // self.sampler.batches_per_epoch, self.settings.epochs):
-                self._epoch(epoch, done, bar)
-        if done.best_weights is None:
-            done.best_weights, done.best_step = self._weights(), done.step
+            step = self._build_step(done)
+            self._validate_if_due(done)
+            while done.step < self.total_steps and not self._is_out_of_patience(done):
+                self._epoch(done, step, bar)
+                self._validate_if_due(done)
+        if self.processes.is_first:
+            done.best_step = done.step if done.best_step is None else done.best_step
+            done.best_weights = self._best_weights(done)
         return done
 
-    def _epoch(self, epoch: int, done: Progressed, bar: Progress) -> None:
-        self.model.train()
-        for batch, images in self._batches(epoch, skip=done.step - epoch * self.sampler.batches_per_epoch):
-            metrics = self._step(done.step, batch, images)
-            done.step += 1
-            done.history.append({"step": done.step, **metrics})
-            self.tracker.log({f"train/{name}": value for name, value in metrics.items()}, done.step)
-            bar.advance(1, loss=metrics["loss"])
-            is_last = done.step == (epoch + 1) * self.sampler.batches_per_epoch
-            if is_last and self._validates_after(epoch):
-                self._validate(done)
-            if is_last or done.step % self.settings.checkpoint_every_steps == 0:
-                save_state(self.fabric, self.state_folder, model=self.model, optimizer=self.optimizer, progressed=done)
+    def _resume(self) -> Progressed:
+        with self.processes.together():
+            done = load_state(self.fabric, self.state_folder, model=self.bare_model, optimizer=self.bare_optimizer)
+        if done.step:
+            self.tracker.message(f"Resuming after step {done.step} of {self.total_steps}")
+        else:
+            done.micro_batch = self.settings.micro_batch
+        return done
 
-    def _batches(self, epoch: int, *, skip: int) -> Iterator[tuple[PlaceBatch, npt.NDArray[np.uint8]]]:
+    def _build_step(self, done: Progressed) -> TrainingStep:
+        return TrainingStep(
+            self.fabric,
+            self.model,
+            optimizer=self.optimizer,
+            objective=self.settings.objective,
+            augmentation=self.settings.augmentation,
+            seed=self.settings.seed,
+            num_rows=len(self.reader),
+            images_per_place=self.sampler.images_per_place,
+            micro_batch=done.micro_batch,
+            plain=self.settings.plain,
+            tracker=self.tracker,
+        )
+
+    def _epoch(self, done: Progressed, step: TrainingStep, bar: Progress) -> None:
+        """The rest of an epoch. Its state is saved at its end, so what follows may be broken off."""
+        epoch, skip = divmod(done.step, self.sampler.batches_per_epoch)
         batches = self.sampler.epoch(epoch)[skip:]
-        images = prefetch([lambda rows=batch.rows: self.read_images(rows) for batch in batches])  # type: ignore[misc]
-        return zip(batches, images, strict=True)
+        self.model.train()
+        with self.stopping.held_back(), closing(self._images(batches)) as images:
+            self.recorder.start_clock()
+            for batch in batches:
+                with self.processes.together():
+                    pictures = next(images)
+                self._take(done, step, batch, pictures, epoch=epoch)
+                asked = self.processes.agree(self.stopping.asked)
+                is_last = done.step % self.sampler.batches_per_epoch == 0
+                saves = asked or is_last or done.step % self.settings.checkpoint_every_steps == 0
+                if saves or self.recorder.is_full:
+                    self._read(done, bar)
+                if saves:
+                    with self.processes.together():
+                        self._save(done)
+                    self.recorder.start_clock()
+                if asked:
+                    break
+        if asked:
+            self._stop(done, asked)
 
-    def _step(self, step: int, batch: PlaceBatch, images: npt.NDArray[np.uint8]) -> dict[str, float]:
+    def _images(self, batches: Sequence[PlaceBatch]) -> Generator[npt.NDArray[np.uint8], None, None]:
+        """This process's images of each batch, read ahead."""
+        yield from self.reader.batches([self._own_rows(batch) for batch in batches])
+
+    def _own_rows(self, batch: PlaceBatch) -> npt.NDArray[np.int64]:
+        per_place = self.sampler.images_per_place
+        share = own_share(len(batch.rows) // per_place, rank=self.processes.rank, world_size=self.processes.size)
+        return batch.rows[share.start * per_place : share.stop * per_place]
+
+    def _take(
+        self, done: Progressed, step: TrainingStep, batch: PlaceBatch, images: npt.NDArray[np.uint8], *, epoch: int
+    ) -> None:
         rate = self.settings.learning_rate * self.settings.schedule(
-            step, steps_per_epoch=self.sampler.batches_per_epoch, total_steps=self.total_steps
+            done.step, steps_per_epoch=self.sampler.batches_per_epoch, total_steps=self.total_steps
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        pixels = self._pixels(batch, images, seed=_step_seed(self.settings.seed, step))
-        labels = torch.from_numpy(batch.labels).to(pixels.device)
-        descriptors = self.model(pixels)  # [P*K, D]
-        loss, accuracy = self.settings.objective(descriptors, labels)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss is {value} at step {step + 1} of {self.total_steps} (places with labels "
-                f"{sorted(set(batch.labels.tolist()))[:8]} …). Lower training.learning_rate, or set "
-                "training.precision=32-true. The state before this step is kept."
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
-        self.optimizer.step()
-        return {"loss": value, "batch_accuracy": float(accuracy), "learning_rate": rate}
+        numbers = step(batch, images, epoch=epoch, step=done.step)
+        done.step, done.micro_batch = done.step + 1, step.micro_batch
+        self.recorder.add(numbers, Taken(done.step, epoch, rate, batch))
 
-    def _pixels(self, batch: PlaceBatch, images: npt.NDArray[np.uint8], *, seed: int) -> Tensor:
-        pixels = to_channels_first(torch.from_numpy(images).to(self.fabric.device))
-        mirrored = torch.from_numpy(batch.mirrored).to(self.fabric.device)
-        pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
-        return normalise(self.settings.augmentation(pixels, seed))
+    def _read(self, done: Progressed, bar: Progress) -> None:
+        """Log the steps since the last look.
 
-    def _validates_after(self, epoch: int) -> bool:
-        return (epoch + 1) % self.settings.validate_every_epochs == 0 or epoch + 1 == self.settings.epochs
+        Raises:
+            TrainingError: One of them was not finite. Nothing is saved after it, since whoever saves looks first.
+        """
+        with self.processes.together():
+            for taken, numbers in self.recorder.read():
+                if not numbers.pop("finite"):
+                    folder = self.state_folder if self.processes.is_first else None
+                    paths = self.reader.paths
+                    raise not_finite(taken, numbers, total_steps=self.total_steps, paths=paths, folder=folder)
+                done.history.append({"step": taken.step, **numbers})
+                self.tracker.log({f"train/{name}": value for name, value in numbers.items()}, taken.step)
+                bar.advance(1, loss=numbers["loss"])
 
-    def _validate(self, done: Progressed) -> None:
-        if self.validate is None:
+    def _save(self, done: Progressed) -> None:
+        if self.processes.is_first:
+            model, optimizer = self.bare_model, self.bare_optimizer
+            save_state(self.fabric, self.state_folder, model=model, optimizer=optimizer, progressed=done)
+
+    def _validate_if_due(self, done: Progressed) -> None:
+        """Validate after the epochs that ask for it, once: a run that was broken off meanwhile does it now."""
+        epoch, into = divmod(done.step, self.sampler.batches_per_epoch)
+        is_due = epoch > 0 and (epoch % self.settings.validate_every_epochs == 0 or epoch == self.settings.epochs)
+        was_done = bool(done.validations) and done.validations[-1]["step"] == done.step
+        if self.validate is None or into or not is_due or was_done:
             return
-        recalls = dict(self.validate(self.model.module))
+        # Each process has statistics of its own images; those of the first are kept, so all look with those.
+        self.processes.same_tensors(self.bare_model.buffers())
+        recalls = dict(self.validate(self.bare_model))
         done.validations.append({"step": done.step, **recalls})
         self.tracker.log(recalls, done.step)
-        score = list(recalls.values())[:2]
+        with self.stopping.held_back(), self.processes.together():
+            self._keep_if_best(done, list(recalls.values())[:2])
+        asked = self.processes.agree(self.stopping.asked)
+        if asked:
+            self._stop(done, asked)
+
+    def _keep_if_best(self, done: Progressed, score: list[float]) -> None:
         # A later tie wins: it was reached with a lower learning rate.
-        if done.best_score is None or score >= done.best_score:
-            done.best_score, done.best_step, done.best_weights = score, done.step, self._weights()
+        is_best = done.best_score is None or score >= done.best_score
+        if is_best:
+            done.best_score, done.best_step = score, done.step
+            if self.processes.is_first:
+                save_best(self.state_folder, model=self.bare_model, step=done.step)
+        self._save(done)
 
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+    def _is_out_of_patience(self, done: Progressed) -> bool:
+        waited = done.validations_without_better
+        if self.settings.patience is None or waited < self.settings.patience:
+            return False
+        self.tracker.message(
+            f"Stopping early after step {done.step} of {self.total_steps}: the last {waited} validation(s) were no "
+            f"better than the best before (training.patience={self.settings.patience})"
+        )
+        return True
 
+    def _stop(self, done: Progressed, number: int) -> NoReturn:
+        self.tracker.message(
+            f"Asked to stop: the state after step {done.step} of {self.total_steps} is saved. "
+            "Run the same command again to go on."
+        )
+        self.stopping.obey(number)
 
-def _step_seed(seed: int, step: int) -> int:
-    """A seed for one step's augmentation, so that a resumed run draws what an uninterrupted one would."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+    def _best_weights(self, done: Progressed) -> dict[str, Tensor]:
+        if done.best_score is not None and done.best_step is not None:
+            return load_best(self.state_folder, done.best_step)
+        return {name: value.detach().cpu().clone() for name, value in self.bare_model.state_dict().items()}

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from gsv_pipeline import stages
@@ -20,18 +21,28 @@ STEPS = 6  # 18 places, mirrored, 12 a batch: three batches an epoch, two epochs
 SLOW_TRAINING = """
 import sys, time
 from gsv_pipeline.training import loop
-step = loop.Trainer._step
-def slow(self, number, batch, images):
+take = loop.Trainer._take
+def slow(self, *arguments, **named):
     time.sleep(0.2)
-    return step(self, number, batch, images)
-loop.Trainer._step = slow
+    return take(self, *arguments, **named)
+loop.Trainer._take = slow
 from gsv_pipeline.cli import main
 main(sys.argv[1:])
 """
 
 
-def start_training(root: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", SLOW_TRAINING, "--data-root", str(root), "train", "demo", *TINY_TRAINING]
+def start_training(root: Path, *settings: str) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-c",
+        SLOW_TRAINING,
+        "--data-root",
+        str(root),
+        "train",
+        "demo",
+        *TINY_TRAINING,
+        *settings,
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -44,6 +55,13 @@ def wait_for_steps(layout: Layout, process: subprocess.Popen[str], steps: int) -
             return
         time.sleep(0.02)
     pytest.fail(f"training took no {steps} steps: {process.communicate()[1]}")
+
+
+def assert_same_weights(one: Layout, other: Layout) -> None:
+    ours, theirs = (load_file(layout.checkpoint("demo") / "model.safetensors") for layout in (one, other))
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert (ours[name] == value).all(), name
 
 
 @pytest.fixture
@@ -68,25 +86,29 @@ def test_training_killed_at_two_steps_ends_with_the_weights_of_an_uninterrupted_
     assert process.returncode == 0, messages
     assert f"of {STEPS}" in messages
     assert "Resuming after step" in messages
-    resumed = load_file(ready.checkpoint("demo") / "model.safetensors")
-    whole = load_file(Layout(tiny_chain).checkpoint("demo") / "model.safetensors")
-    assert resumed.keys() == whole.keys()
-    for name, value in whole.items():
-        assert (resumed[name] == value).all(), name
+    assert_same_weights(ready, Layout(tiny_chain))
 
 
 @pytest.mark.slow
-def test_training_that_is_asked_to_stop_exits_with_143_and_goes_on_later(ready: Layout) -> None:
-    process = start_training(ready.root)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_training_that_is_asked_to_stop_saves_its_step_says_so_and_goes_on_later(
+    ready: Layout, tiny_chain: Path, number: signal.Signals, code: int
+) -> None:
+    seldom = "training.checkpoint_every_steps=100"  # so that the state on disk is that of the stop
+    process = start_training(ready.root, seldom)
     wait_for_steps(ready, process, 2)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, messages = process.communicate(timeout=60)
-    assert process.returncode == 143, messages
+    assert process.returncode == code, messages
+    assert "Asked to stop: the state after step" in messages
     assert "run the same command again to go on" in messages
     assert "Traceback" not in messages
     assert not list(ready.root.rglob("*.partial"))
-    result = stages.train(ready, tiny_experiment(ready), tracker=NullTracker())
+    state = torch.load(ready.training_state("demo") / "last.ckpt", weights_only=True)
+    assert 2 <= state["step"] == len(state["history"]) < STEPS
+    result = stages.train(ready, tiny_experiment(ready, seldom), tracker=NullTracker())
     assert result.metadata["steps"] == STEPS
+    assert_same_weights(ready, Layout(tiny_chain))
 
 
 @pytest.mark.slow

@@ -1,41 +1,16 @@
 """Recall of a model in training, on images of which the answers are known."""
 
-import numpy as np
-import pandas as pd
 import pytest
-import torch
-from PIL import Image
-from torch import nn
 
-from gsv_pipeline.benchmarks.data import BenchmarkData
-from gsv_pipeline.evaluation.validator import RecallValidator, Validation
-from gsv_pipeline.images import ImageReader
+from gsv_pipeline.evaluation.validator import SHARED_IMAGES, RecallValidator, Validation, own_images
 from gsv_pipeline.tracking import NullTracker
-
-COLOURS = [(220, 40, 40), (40, 220, 40), (40, 40, 220), (220, 220, 40), (40, 220, 220), (220, 40, 220)]
-
-
-class MeanColour(nn.Module):
-    """Describes an image by its mean colour."""
-
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(3))
-
-    def forward(self, images):
-        return nn.functional.normalize(images.mean(dim=(2, 3)) * self.scale, dim=1)
+from gsv_pipeline.training.processes import Processes
+from tests.evaluation.colours import MeanColour, colour_validation, paint
 
 
 @pytest.fixture
 def validation(tmp_path):
-    """Six database images of one colour each and three queries; the last one's positive is of the opposite colour."""
-    paths = []
-    for number, colour in enumerate([*COLOURS, *COLOURS[:3]]):
-        paths.append(tmp_path / f"{number}.png")
-        Image.new("RGB", (8, 8), colour).save(paths[-1])
-    tables = [pd.DataFrame({"image_id": range(count)}) for count in (6, 3)]
-    data = BenchmarkData(*tables, [np.array([0]), np.array([1]), np.array([3])])
-    return Validation("colours", data, ImageReader(paths, height=8, width=8))
+    return colour_validation(paint(tmp_path))
 
 
 def test_recalls_are_named_by_benchmark_and_k(validation):
@@ -60,3 +35,22 @@ def test_images_decoded_beforehand_give_the_same_recalls(validation):
     first = RecallValidator([validation], precision="32-true")(MeanColour())
     validation.reader.decode_all(NullTracker(), "Decoding")
     assert RecallValidator([validation], precision="32-true")(MeanColour()) == first
+
+
+def test_what_was_retrieved_is_handed_on_after_each_benchmark(validation):
+    seen = []
+    RecallValidator([validation], precision="32-true", on_retrieval=lambda *given: seen.append(given))(MeanColour())
+    ((name, predictions, given),) = seen
+    assert (name, given) == ("colours", validation)
+    assert predictions.shape == (3, 6)
+    assert predictions[:, 0].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 1000, 1024])
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_processes_share_images_in_order_and_in_whole_pieces(count, size):
+    shares = [own_images(count, Processes(rank, size)) for rank in range(size)]
+    assert [row for share in shares for row in range(count)[share]] == list(range(count))
+    assert all(share.start % SHARED_IMAGES == 0 or share.start == count for share in shares)
+    lengths = [len(range(count)[share]) for share in shares]
+    assert lengths[0] == max(lengths)

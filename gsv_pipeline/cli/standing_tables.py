@@ -1,0 +1,162 @@
+"""Tables and trees that the commands of daily life print."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.lineage import Link
+from gsv_pipeline.sources.disk import human_bytes
+from gsv_pipeline.standing import FAILED, INTERRUPTED, MISSING, ORPHAN, PRESENT, RUNNING, STALE, Standing
+
+if TYPE_CHECKING:
+    from gsv_pipeline.cleaning import Found
+    from gsv_pipeline.reports.history_page import HistoryRow
+    from gsv_pipeline.reproduction import Reproduction
+
+_COLOURS: Final = {
+    PRESENT: "green",
+    STALE: "yellow",
+    MISSING: "dim",
+    RUNNING: "cyan",
+    FAILED: "bold red",
+    INTERRUPTED: "yellow",
+    ORPHAN: "magenta",
+}
+_PIPE_WIDTH: Final = 160
+"""Of what is not a terminal: a log, a file, another program."""
+_MINUTE: Final = 16  # characters of an ISO time
+_INDENT: Final = "   "
+
+
+def print_table(table: Table) -> None:
+    """To standard output, as wide as the terminal."""
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else _PIPE_WIDTH
+    Console(file=sys.stdout, width=width, highlight=False).print(table)
+
+
+def standing_table(rows: Sequence[Standing], *, title: str) -> Table:
+    """How the artifacts of an experiment stand, or those that all share."""
+    table = _table(title, "artifact", "state", "size>", "made", "why")
+    for row in _condensed(rows):
+        table.add_row(
+            Text(row.key),
+            Text(row.state, style=_COLOURS[row.state]),
+            human_bytes(row.bytes) if row.bytes else "",
+            when(row.created),
+            Text(row.cause or (row.command if row.state == MISSING else "")),
+        )
+    return table
+
+
+def removal_table(layout: Layout, found: "Found", *, done: bool) -> Table:
+    """What goes and what stays."""
+    table = _table("removed" if done else "what may go", "what", "frees>", "why")
+    for item in found.removable:
+        table.add_row(Text(layout.key(item.path)), human_bytes(item.bytes), Text(item.why))
+    for kept in found.kept:
+        table.add_row(Text(layout.key(kept.path), style="dim"), Text("kept", style="dim"), Text(kept.why, style="dim"))
+    return table
+
+
+def agreement_table(done: "Reproduction") -> Table:
+    """R@K then and now, in percent."""
+    by = f"code of {done.commit}" if done.commit else "today's code"
+    table = _table(f"{done.key}, again by {by}", "R@K", "then>", "now>", "points>", "95 %", "verdict")
+    for row in done.agreement.rows:
+        low, high = (f"{100 * bound:+.2f}" for bound in row.interval)
+        table.add_row(
+            f"R@{row.k}", f"{100 * row.before:.2f}", f"{100 * row.now:.2f}", f"{100 * (row.now - row.before):+.2f}",
+            f"{low} to {high}", row.verdict,
+        )  # fmt: skip
+    if done.agreement.reason:
+        table.caption = done.agreement.reason
+    elif done.agreement.moved is not None:
+        table.caption = f"{done.agreement.moved} queries have their first correct answer at another rank"
+    return table
+
+
+def history_table(rows: "Sequence[HistoryRow]", *, title: str) -> Table:
+    """Reports of the past, the oldest first, with what changed before each."""
+    from gsv_pipeline.reports.history_page import what_changed
+
+    table = _table(title, "report", "R@1>", "95 %", "R@5>", "R@10>", "points", "what changed")
+    for row in rows:
+        recall, (low, high) = row.entry.recall_at, row.entry.interval_at[1]
+        table.add_row(
+            row.when, f"{100 * recall[1]:.2f}", f"{100 * low:.1f}–{100 * high:.1f}", f"{100 * recall[5]:.2f}",
+            f"{100 * recall[10]:.2f}", row.step, Text("\n".join(what_changed(row))),
+        )  # fmt: skip
+    return table
+
+
+def lineage_lines(link: Link, *, above: dict[str, str] | None = None, depth: int = 0) -> Iterator[str]:
+    """The chain as an indented tree; what equals the artifact above is not told again."""
+    indent = _INDENT * depth
+    yield f"{indent}{link.key}" + (f"   BROKEN: version {link.version} went in, {link.broken}" if link.broken else "")
+    facts = _facts(link)
+    for name, value in facts.items():
+        if value and (above is None or name in _OWN or above.get(name) != value):
+            yield f"{indent}  {name:<12} {value}"
+    for item in link.inputs:
+        yield from lineage_lines(item, above=facts, depth=depth + 1)
+
+
+_OWN: Final = ("version", "made", "seed", "experiment", "W&B run", "DVC md5")
+
+
+def _facts(link: Link) -> dict[str, str]:
+    if link.manifest is None:
+        return {}
+    origin, made = link.surroundings, link.manifest
+    packages: dict[str, Any] = origin.get("packages", {})
+    commit = f"{link.commit}{', with changes that no commit holds' if link.is_dirty else ''}"
+    return {
+        "version": f"{link.version}, settings and inputs {made.fingerprint}",
+        "made": f"{when(made.created)} in {made.wall_seconds:g} s",
+        "seed": "" if link.seed is None else str(link.seed),
+        "experiment": str(link.experiment_yaml or ""),
+        "code": f"gsv-pipeline {origin.get('gsv_pipeline', 'unknown')}, commit {commit or 'unknown'}",
+        "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
+        "machine": ", ".join(
+            filter(None, [origin.get("device", ""), f"Python {origin.get('python', '?')}", origin.get("platform", "")])
+        ),
+        "Dagster run": str(origin.get("dagster_run", "")),
+        "W&B run": ", ".join(link.wandb_runs),
+        "DVC md5": link.snapshot,
+    }
+
+
+def when(time: str) -> str:
+    """An ISO time to the minute; empty where there is none."""
+    return time[:_MINUTE].replace("T", " ")
+
+
+def _condensed(rows: Sequence[Standing]) -> list[Standing]:
+    """Without descriptors and index of a benchmark of which the report is missing too: one line says it."""
+    missing = {(row.stage, row.benchmark) for row in rows if row.state == MISSING}
+    before = ("embeddings", "faiss_index")
+    whole = {
+        name for stage, name in missing if stage == "recall_report" and all((item, name) in missing for item in before)
+    }
+    return [row for row in rows if not (row.stage in before and row.benchmark in whole)]
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A column whose name ends in `>` is of numbers."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, caption_justify="left"
+    )
+    for name in columns:
+        is_last = name == columns[-1]
+        table.add_column(
+            name.removesuffix(">"), justify="right" if name.endswith(">") else "left", header_style="dim",
+            overflow="fold", no_wrap=not is_last and name not in ("artifact", "what"),
+        )  # fmt: skip
+    return table

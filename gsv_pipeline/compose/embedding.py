@@ -1,0 +1,165 @@
+"""The descriptors of a benchmark as an artifact: described by one process or several, and put in place."""
+
+import functools
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gsv_pipeline import recipes
+from gsv_pipeline.compose.models import load_model
+from gsv_pipeline.compose.scoring import describe_side
+from gsv_pipeline.config import Experiment
+from gsv_pipeline.embeddings import PRECISION
+from gsv_pipeline.embeddings.options import ExtractionOptions
+from gsv_pipeline.embeddings.shards import Shard
+from gsv_pipeline.hardware import choose_device, choose_precision
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import Recipe, fingerprint, why_stale
+from gsv_pipeline.production import Output
+from gsv_pipeline.tracking import NullTracker, Tracker
+
+if TYPE_CHECKING:
+    from gsv_pipeline.embeddings.work import Extraction
+    from gsv_pipeline.training.processes import Processes
+
+SIDES = ("database", "queries")
+
+
+def settled_options(options: ExtractionOptions, processes: "Processes") -> ExtractionOptions:
+    """The options of this process, with what `auto` means on its device.
+
+    Raises:
+        ConfigError: fp16 where there is no GPU.
+    """
+    # Asking for the device costs an import of torch, which a run that finds everything fresh can do without.
+    asked = options.precision
+    settled = asked if asked == PRECISION else choose_precision(asked, choose_device())
+    return replace(options, precision=settled, shard=Shard(processes.rank, processes.size))
+
+
+def embeddings_recipe(layout: Layout, experiment: Experiment, benchmark: str, *, options: ExtractionOptions) -> Recipe:
+    """The recipe of descriptors as they are asked for. Complete ones will do where broken images may be left out."""
+    recipe = partial(recipes.embeddings_of, layout, experiment, benchmark, precision=options.precision)
+    whole = recipe(skip_broken=False)
+    return whole if not options.skip_broken or why_stale(layout, whole) is None else recipe(skip_broken=True)
+
+
+def write_embeddings(
+    layout: Layout,
+    experiment: Experiment,
+    benchmark: str,
+    target: Path,
+    *,
+    options: ExtractionOptions,
+    processes: "Processes",
+    tracker: Tracker,
+) -> Output:
+    """Describe both sides together with the other processes, check them and put them into `target`.
+
+    Raises:
+        DataError: An image that cannot be read, unless `options.skip_broken`.
+        RunError: Descriptors that no search can use.
+    """
+    from gsv_pipeline.embeddings import store
+
+    _clear_others(layout, experiment, benchmark, options)
+    processes.begin()
+    works = _describe(layout, experiment, benchmark, options=options, processes=processes, tracker=tracker)
+    names = _names(layout, experiment, benchmark)
+    facts: dict[str, Any] = {}
+    for side, work in works.items():
+        descriptors = store.load_descriptors(work.path)
+        missing = list(work.broken)
+        store.check_descriptors(descriptors, rows=work.rows, what=f"{benchmark} {side}", missing=missing)
+        _put(work.path, target / work.path.name)
+        facts[side] = list(descriptors.shape)
+    broken = {side: work.broken for side, work in works.items()}
+    store.save_broken(target, broken, names)
+    return Output({**facts, **_costs(works, broken, options)})
+
+
+def assist_embedding(
+    layout: Layout, experiment: Experiment, benchmark: str, *, options: ExtractionOptions, processes: "Processes"
+) -> None:
+    """In a process that is not the first: describe its share."""
+    _describe(layout, experiment, benchmark, options=options, processes=processes, tracker=NullTracker())
+
+
+def clear_extraction(layout: Layout, artifact: Path) -> None:
+    """Remove what an artifact was made of, once it is in place."""
+    shutil.rmtree(layout.extraction(artifact), ignore_errors=True)
+
+
+def _describe(
+    layout: Layout,
+    experiment: Experiment,
+    benchmark: str,
+    *,
+    options: ExtractionOptions,
+    processes: "Processes",
+    tracker: Tracker,
+) -> "dict[str, Extraction]":
+    model = functools.cache(lambda: load_model(layout, experiment))
+    folder = _work_folder(layout, experiment, benchmark, options)
+    works = {}
+    for side in SIDES:
+        # Whoever is first past this has all rows of the side, and what one process fails of, all fail of.
+        with processes.together():
+            works[side] = describe_side(
+                layout,
+                benchmark,
+                experiment=experiment,
+                model=model,
+                image=experiment.described_image,
+                side=side,
+                folder=folder,
+                options=options,
+                tracker=tracker,
+            )
+    return works
+
+
+def _work_folder(layout: Layout, experiment: Experiment, benchmark: str, options: ExtractionOptions) -> Path:
+    """Of this very recipe: what other weights or another precision left is not gone on with.
+
+    Whether broken images may be left out is no part of it: allowed after an hour, it costs nothing of that hour.
+    """
+    recipe = recipes.embeddings_of(layout, experiment, benchmark, precision=options.precision, skip_broken=False)
+    return layout.extraction(recipe.path) / fingerprint(layout, recipe)
+
+
+def _clear_others(layout: Layout, experiment: Experiment, benchmark: str, options: ExtractionOptions) -> None:
+    ours = _work_folder(layout, experiment, benchmark, options)
+    for folder in sorted(ours.parent.glob("*")):
+        if folder != ours:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(source: Path, target: Path) -> None:
+    """A second name for the same bytes: whoever is killed before the artifact is in place has lost nothing."""
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copyfile(source, target)
+
+
+def _names(layout: Layout, experiment: Experiment, benchmark: str) -> Mapping[str, list[str]]:
+    from gsv_pipeline.benchmarks.seen import benchmark_of
+
+    data = benchmark_of(layout, experiment, benchmark)
+    return {"database": data.database["image_id"].tolist(), "queries": data.queries["image_id"].tolist()}
+
+
+def _costs(
+    works: "Mapping[str, Extraction]", broken: Mapping[str, Mapping[int, str]], options: ExtractionOptions
+) -> dict[str, Any]:
+    sizes = [work.path.stat().st_size for work in works.values()]
+    facts: dict[str, Any] = {"megabytes": round(sum(sizes) / 1e6, 2), "precision": options.precision}
+    facts["batch_size"] = max(work.batch_size for work in works.values())
+    if any(broken.values()):
+        facts["broken_images"] = sum(map(len, broken.values()))
+    return facts
