@@ -19,7 +19,7 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo ui test check format bench clean-venv
+.PHONY: help install install-dev demo ui test check format bench bench-quality clean-venv
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -74,3 +74,6 @@ format: $(VENV)/.dev  ## put the code into its format
 
 bench: $(VENV)/.dev  ## performance beside its baselines; ROWS=name,... runs some
 	@$(BIN)/python -m tests.perf $(ROWS)
+
+bench-quality: $(VENV)/.dev  ## recall of the fast and the plain path over three seeds: about an hour, resumable
+	@$(BIN)/python -m tests.perf.quality
