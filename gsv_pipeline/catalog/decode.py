@@ -9,7 +9,7 @@ from typing import Final
 import simplejpeg
 from PIL import Image
 
-from gsv_pipeline.catalog import jpeg
+from gsv_pipeline.images import jpeg
 from gsv_pipeline.catalog.files import (
     FORMATS,
     PILLOW_REFUSES,

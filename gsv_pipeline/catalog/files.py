@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image
 
-from gsv_pipeline.catalog import jpeg
+from gsv_pipeline.images import jpeg
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """Pillow's names. It reads others too, some by starting programs (EPS); files of those are no photographs."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gsv_pipeline.catalog import jpeg
+from gsv_pipeline.images import jpeg
 from gsv_pipeline.catalog.decode import full_look
 from gsv_pipeline.catalog.headers import quick_look
 from gsv_pipeline.catalog.report import RULES

@@ -34,6 +34,16 @@ def frame_size(data: bytes) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
+def num_components(data: bytes) -> int:
+    """1 of a grey JPEG, 3 of one in colours, 4 of one for print; 0 where `data` does not reach so far.
+
+    Args:
+        data: The file, or its beginning.
+    """
+    at = _find_segment(data, _FRAMES)
+    return data[at + 9] if 0 <= at < len(data) - 9 else 0
+
+
 def ends_as_it_should(tail: bytes) -> bool:
     """Whether the end marker is among the last bytes. A file with more behind it is whole too: see `holds_its_end`."""
     return _END in tail[-_TAIL_BYTES:]
