@@ -89,7 +89,7 @@ def test_bars_and_whiskers_are_as_long_as_the_numbers(tmp_path: Path) -> None:
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "--value: 81.00%; --low: 75.00%; --high: 85.00%" in html
     assert 'data-value="1024">1,024<' in html
-    assert "2026-05-04<" in html
+    assert "trained on demo, 2026-05-04<" in html
 
 
 def test_a_row_without_r_at_1_or_intervals_is_drawn_without_a_bar(tmp_path: Path) -> None:
