@@ -26,6 +26,8 @@ DEPTHS: Final[Mapping[str, int]] = {
     "faiss_index": 2,
     "deployment_index": 3,
     "index_report": 2,
+    "pca": 1,
+    "pca_report": 2,
     "baseline": 2,
     "recall_report": 2,
     "export": 1,
@@ -116,6 +118,14 @@ class Layout:
     def index_report(self, benchmark: str, experiment: str) -> Path:
         """What every kind of index costs, and how right it is."""
         return self.root / "index_report" / benchmark / experiment
+
+    def pca(self, experiment: str) -> Path:
+        """Principal components of an experiment's descriptors."""
+        return self.root / "pca" / experiment
+
+    def pca_report(self, benchmark: str, experiment: str) -> Path:
+        """Recall against the size of descriptors."""
+        return self.root / "pca_report" / benchmark / experiment
 
     def recall_report(self, benchmark: str, experiment: str) -> Path:
         """Predictions, recalls and the page."""

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,10 @@ PACKAGES: Final = (
     "pandas",
     "pillow",
 )
+RUN_VARIABLE: Final = "GSV_DAGSTER_RUN"
+"""Holds the id of the Dagster run for whose step this process works."""
+
+_CPU_INFO: Final = Path("/proc/cpuinfo")
 
 
 def provenance() -> dict[str, Any]:
@@ -31,7 +36,28 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count() or 1,
+        "device": device(),
+        "dagster_run": os.environ.get(RUN_VARIABLE, ""),
     }
+
+
+def device() -> str:
+    """The GPU that this process has used so far, else the processor. Neither imports torch nor wakes a GPU."""
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "cuda") and torch.cuda.is_initialized():
+        return str(torch.cuda.get_device_name())
+    return _processor()
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    """Its model as the kernel knows it, since `platform.processor` is empty on most Linux systems."""
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 @lru_cache(maxsize=1)

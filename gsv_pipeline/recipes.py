@@ -246,6 +246,37 @@ def index_report(layout: Layout, experiment: Experiment, benchmark_name: str) ->
     )
 
 
+def pca(layout: Layout, experiment: Experiment, *, sample: int | None = None) -> Recipe:
+    """Principal components, fitted on `sample` of the experiment's training images; None: on however many."""
+    path = layout.pca(experiment.name)
+    found = read_manifest(path)
+    config = architecture(layout, experiment, experiment.described_image)
+    config["sample"] = sample if sample is not None else found.config.get("sample") if found else None
+    return Recipe(
+        path,
+        {"embeddings": embeddings.VERSION, "models": models.VERSION},
+        config,
+        f"gsv-pipeline pca {experiment.name} BENCHMARK{experiment.settings}",
+        (checkpoint(layout, experiment), places_of(layout, experiment)),
+        has_settings=True,
+    )
+
+
+def pca_report(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
+    """Recall against the size of descriptors."""
+    return Recipe(
+        layout.pca_report(benchmark_name, experiment.name),
+        {"embeddings": embeddings.VERSION, "evaluation": evaluation.VERSION, "reports": reports.VERSION},
+        {},
+        f"gsv-pipeline pca {experiment.name} {benchmark_name}{experiment.settings}",
+        (
+            pca(layout, experiment),
+            embeddings_of(layout, experiment, benchmark_name),
+            benchmark(layout, benchmark_name),
+        ),
+    )
+
+
 def recall_report(
     layout: Layout, experiment: Experiment, benchmark_name: str, *, with_images: bool | None = None
 ) -> Recipe:

@@ -86,3 +86,26 @@ def index(layout: Layout, benchmark: str, experiment: str, overrides: tuple[str,
     """
     chosen = load_experiment(layout, experiment, overrides)
     show_result(stages.build_index(layout, chosen, benchmark, tracker=command_tracker(), kind=kind, force=force))
+
+
+@click.command()
+@click.argument("experiment")
+@click.argument("benchmark")
+@overrides_argument
+@click.option(
+    "--sample",
+    type=click.IntRange(2),
+    default=stages.PCA_SAMPLE,
+    show_default=True,
+    help="Training images to fit the components on, one of each place first.",
+)
+@force_option
+@click.pass_obj
+def pca(layout: Layout, experiment: str, benchmark: str, overrides: tuple[str, ...], sample: int, force: bool) -> None:
+    """Shorten an experiment's descriptors, and see what that costs on a BENCHMARK.
+
+    Principal components with whitening, fitted on training images alone; the report shows recall against dimension.
+    """
+    chosen = load_experiment(layout, experiment, overrides)
+    show_result(stages.fit_pca(layout, chosen, tracker=command_tracker(), sample=sample, force=force))
+    show_result(stages.report_pca(layout, chosen, benchmark, tracker=command_tracker(), force=force))

@@ -8,7 +8,7 @@ import click
 from gsv_pipeline import stages
 from gsv_pipeline.catalog.report import LEVELS
 from gsv_pipeline.cli.child import command_tracker
-from gsv_pipeline.cli.embedding_commands import embed, index
+from gsv_pipeline.cli.embedding_commands import embed, index, pca
 from gsv_pipeline.cli.options import (
     experiment_option,
     filter_option,
@@ -202,6 +202,7 @@ STAGE_COMMANDS: Final = (
     embed,
     index,
     index_report,
+    pca,
     evaluate,
     leaderboard,
 )

@@ -7,14 +7,6 @@ from typing import Final
 
 import click
 
-from gsv_pipeline.cli.standing_tables import (
-    agreement_table,
-    history_table,
-    lineage_lines,
-    print_table,
-    removal_table,
-    standing_table,
-)
 from gsv_pipeline.errors import RunError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.sources.disk import human_bytes
@@ -44,6 +36,7 @@ Reads manifests and locks alone, so it is quick. By default of all experiments w
 @click.pass_obj
 def status(layout: Layout, experiments: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Status; `_STATUS_HELP` is what people read."""
+    from gsv_pipeline.cli.standing_tables import print_table, standing_table
     from gsv_pipeline.standing import standings
 
     rows = standings(layout, experiments, everything=everything)
@@ -69,6 +62,7 @@ def clean(layout: Layout, yes: bool, orphans: bool, as_json: bool) -> None:
     a run holds; links are not followed. Data sets, reports, accepted recalls and the history are never touched.
     """
     from gsv_pipeline.cleaning import find_removable, remove
+    from gsv_pipeline.cli.standing_tables import print_table, removal_table
 
     found = find_removable(layout, orphans=orphans)
     if yes:
@@ -101,6 +95,7 @@ def lineage(layout: Layout, artifact: str, as_json: bool) -> None:
     data version, the hash of its settings and inputs, commit, packages, device, seed, runs of Dagster and W&B, and
     DVC's md5 of data sets that have a snapshot. What equals the step above is not repeated.
     """
+    from gsv_pipeline.cli.standing_tables import lineage_lines
     from gsv_pipeline.lineage import find_artifact, link_json, trace
 
     link = trace(*find_artifact(layout, artifact))
@@ -124,6 +119,7 @@ def reproduce(layout: Layout, report: str, here: bool, keep: bool, as_json: bool
     back by DVC, if they changed), and its recorded experiment runs in a temporary data root. Nothing here changes. It
     takes as long as the first time. Exit code 1 where the numbers differ by more than chance.
     """
+    from gsv_pipeline.cli.standing_tables import agreement_table, print_table
     from gsv_pipeline.evaluation.agreement import DIFFERENT
     from gsv_pipeline.reproduction import reproduce as run_again
 
@@ -134,6 +130,10 @@ def reproduce(layout: Layout, report: str, here: bool, keep: bool, as_json: bool
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         print_table(agreement_table(done))
+        if done.agreement.moved is not None:
+            click.echo(f"  {done.agreement.moved} queries have their first correct answer at another rank")
+        if done.agreement.reason:
+            click.echo(f"  {done.agreement.reason}")
         for change in done.changes:
             click.echo(f"  {change.kind}: {change.text}")
         if done.folder:
@@ -153,14 +153,15 @@ def history(layout: Layout, experiment: str | None, as_json: bool) -> None:
 
     Every evaluation adds a line, so a drift can be seen and its cause named: data, settings, code, packages, hardware.
     """
+    from gsv_pipeline.cli.standing_tables import history_table, print_table
     from gsv_pipeline.evaluation.history import catch_up, histories
     from gsv_pipeline.reports.history_page import history_page_of, history_rows
 
     catch_up(layout)
     found = histories(layout, experiment)
     if as_json:
-        entries = [asdict(entry) for entries in found.values() for entry in entries]
-        click.echo(json.dumps(entries, indent=1, ensure_ascii=False))
+        every = [asdict(entry) for entries in found.values() for entry in entries]
+        click.echo(json.dumps(every, indent=1, ensure_ascii=False))
         return
     for (benchmark, name), entries in found.items():
         print_table(history_table(history_rows(entries), title=f"{name} on {benchmark}"))

@@ -31,7 +31,9 @@ _COLOURS: Final = {
 _PIPE_WIDTH: Final = 160
 """Of what is not a terminal: a log, a file, another program."""
 _MINUTE: Final = 16  # characters of an ISO time
-_INDENT: Final = "   "
+_INDENT: Final = "    "
+_OWN: Final = ("version", "made", "seed", "experiment", "W&B run", "DVC md5")
+"""Facts of a lineage that are told of every artifact."""
 
 
 def print_table(table: Table) -> None:
@@ -75,10 +77,6 @@ def agreement_table(done: "Reproduction") -> Table:
             f"R@{row.k}", f"{100 * row.before:.2f}", f"{100 * row.now:.2f}", f"{100 * (row.now - row.before):+.2f}",
             f"{low} to {high}", row.verdict,
         )  # fmt: skip
-    if done.agreement.reason:
-        table.caption = done.agreement.reason
-    elif done.agreement.moved is not None:
-        table.caption = f"{done.agreement.moved} queries have their first correct answer at another rank"
     return table
 
 
@@ -96,19 +94,27 @@ def history_table(rows: "Sequence[HistoryRow]", *, title: str) -> Table:
     return table
 
 
-def lineage_lines(link: Link, *, above: dict[str, str] | None = None, depth: int = 0) -> Iterator[str]:
-    """The chain as an indented tree; what equals the artifact above is not told again."""
+def lineage_lines(link: Link) -> list[str]:
+    """The chain as an indented tree; what equals the artifact above, or stands further up, is not told again."""
+    return list(_lines(link, above={}, depth=0, told=set()))
+
+
+def _lines(link: Link, *, above: dict[str, str], depth: int, told: set[tuple[str, str]]) -> Iterator[str]:
     indent = _INDENT * depth
-    yield f"{indent}{link.key}" + (f"   BROKEN: version {link.version} went in, {link.broken}" if link.broken else "")
+    if link.broken:
+        yield f"{indent}{link.key}  BROKEN: version {link.version} went in, {link.broken}"
+        return
+    if (link.key, link.version) in told:
+        yield f"{indent}{link.key}  (see above)"
+        return
+    told.add((link.key, link.version))
+    yield f"{indent}{link.key}"
     facts = _facts(link)
     for name, value in facts.items():
-        if value and (above is None or name in _OWN or above.get(name) != value):
+        if value and (name in _OWN or above.get(name) != value):
             yield f"{indent}  {name:<12} {value}"
     for item in link.inputs:
-        yield from lineage_lines(item, above=facts, depth=depth + 1)
-
-
-_OWN: Final = ("version", "made", "seed", "experiment", "W&B run", "DVC md5")
+        yield from _lines(item, above=facts, depth=depth + 1, told=told)
 
 
 def _facts(link: Link) -> dict[str, str]:

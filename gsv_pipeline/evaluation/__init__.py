@@ -2,5 +2,5 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 DEPTH: Final = 25  # predictions kept per query: the largest K of the reference
