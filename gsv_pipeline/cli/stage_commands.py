@@ -178,7 +178,32 @@ def _evaluation_command(name: str, stage: Callable[..., StageResult], help_text:
 index_report = _evaluation_command(
     "index-report", stages.report_indexes, "Measure every kind of index, to choose one for deployment."
 )
-evaluate = _evaluation_command("evaluate", stages.evaluate, "Retrieve, score and write the recall report.")
+
+
+@click.command()
+@click.argument("benchmark")
+@experiment_option
+@overrides_argument
+@click.option(
+    "--with-images/--without-images",
+    default=None,
+    help="Show photographs although their licence admits no copies in a report that is passed on; holds until changed.",
+)
+@force_option
+@click.pass_obj
+def evaluate(
+    layout: Layout,
+    benchmark: str,
+    experiment: str,
+    overrides: tuple[str, ...],
+    with_images: bool | None,
+    force: bool,
+) -> None:
+    """Retrieve, score and write the recall report."""
+    chosen = load_experiment(layout, experiment, overrides)
+    show_result(
+        stages.evaluate(layout, chosen, benchmark, tracker=command_tracker(), with_images=with_images, force=force)
+    )
 
 
 @click.command()

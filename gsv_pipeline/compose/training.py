@@ -15,6 +15,7 @@ from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE
 from gsv_pipeline.compose.scoring import benchmark_paths, image_reader
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError
+from gsv_pipeline.hardware import choose_device, choose_precision
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import describe_difference, fingerprint, read_manifest, write_json
 from gsv_pipeline.sources.location import image_root
@@ -102,6 +103,7 @@ def train_model(
         "final_loss": round(done.history[-1]["loss"], 4),
         **recalls,
         **_manner(experiment, done, processes),
+        "wandb_run": description.run_id,
     }
 
 
@@ -151,7 +153,10 @@ def _manner(experiment: Experiment, done: "Progressed", processes: "Processes") 
     assert experiment.training is not None  # as in _fit
     whole = -(-experiment.training.places_per_batch // processes.size) * experiment.training.images_per_place
     rates = [row["images_per_s"] for row in done.history]
+    device = choose_device()
     return {
+        "device": device,
+        "precision": choose_precision(experiment.training.precision, device),
         "processes": processes.size,
         "micro_batch": min(done.micro_batch or whole, whole),
         "images_per_s": round(sorted(rates)[len(rates) // 2], 1),
