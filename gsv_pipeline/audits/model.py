@@ -88,7 +88,7 @@ def audit_index(layout: Layout, experiment: Experiment, benchmark: str, *, track
 
 def _weights_reload(layout: Layout, experiment: Experiment) -> Verdict:
     if experiment.callable is not None:
-        return Verdict(passed=True, message="A callable keeps its own weights; it was asked once, when it was recorded.")
+        return Verdict(passed=True, message="A callable keeps its own weights; it was asked once.")
     model = compose.build_model_of(experiment, seed=compose.UNTRAINED_SEED, pretrained=False)
     try:
         load_checkpoint(layout.checkpoint(experiment.name) / compose.MODEL_FILE, model)

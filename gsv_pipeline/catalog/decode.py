@@ -9,7 +9,6 @@ from typing import Final
 import simplejpeg
 from PIL import Image
 
-from gsv_pipeline.images import jpeg
 from gsv_pipeline.catalog.files import (
     FORMATS,
     PILLOW_REFUSES,
@@ -20,6 +19,7 @@ from gsv_pipeline.catalog.files import (
     open_regular,
 )
 from gsv_pipeline.catalog.headers import COVERED_BYTES, Look, content_token, unreadable
+from gsv_pipeline.images import jpeg
 
 _WHOLE_BYTES: Final = 16
 

@@ -11,7 +11,6 @@ from typing import Final
 
 from PIL import Image
 
-from gsv_pipeline.images import jpeg
 from gsv_pipeline.catalog.files import (
     FORMATS,
     PILLOW_REFUSES,
@@ -21,6 +20,7 @@ from gsv_pipeline.catalog.files import (
     not_an_image,
     open_regular,
 )
+from gsv_pipeline.images import jpeg
 from gsv_pipeline.tracking import Tracker
 
 COVERED_BYTES: Final = 8192

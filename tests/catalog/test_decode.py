@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gsv_pipeline.images import jpeg
 from gsv_pipeline.catalog.decode import full_look
 from gsv_pipeline.catalog.headers import quick_look
 from gsv_pipeline.catalog.report import RULES
+from gsv_pipeline.images import jpeg
 
 PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "toy_photos"
 
