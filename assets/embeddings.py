@@ -1,15 +1,44 @@
 """`embeddings/<benchmark>`: descriptors of both sides of a benchmark."""
 
-import dagster as dg
+from enum import Enum
 
-from assets.benchmarks import BENCHMARK_ASSETS
+import dagster as dg
+from pydantic import Field
+
+from assets.benchmarks import BENCHMARK_ASSETS, group_of
 from assets.partitions import EXPERIMENTS
 from assets.resources import Pipeline
-from assets.results import OWNERS, code_version, explained, materialized
+from assets.results import OWNERS, Recompute, code_version, explained, materialized
 from assets.training import POOL, checkpoint
 from gsv_pipeline import embeddings, stages
+from gsv_pipeline.embeddings.options import ExtractionOptions
 
-GROUP = "retrieval"
+GROUP = "embeddings"
+
+
+class Precision(Enum):
+    """What the Launchpad offers."""
+
+    float32 = "32-true"
+    bf16 = "bf16-mixed"
+    fp16 = "16-mixed"
+    auto = "auto"
+
+
+class Embed(Recompute):
+    """How images are described."""
+
+    precision: Precision = Field(
+        default=Precision.float32,
+        description="Stated recalls are in float32; auto is bf16 where the device has it.",
+    )
+    skip_broken: bool = Field(
+        default=False, description="Go on over images that cannot be read; the report says which they were."
+    )
+
+    def options(self) -> ExtractionOptions:
+        """As the library takes them."""
+        return ExtractionOptions(precision=self.precision.value, skip_broken=self.skip_broken)
 
 
 def embeddings_asset(name: str) -> dg.AssetsDefinition:
@@ -19,20 +48,28 @@ def embeddings_asset(name: str) -> dg.AssetsDefinition:
         key=["embeddings", name],
         deps=[checkpoint, BENCHMARK_ASSETS[name]],
         partitions_def=EXPERIMENTS,
-        group_name=GROUP,
+        group_name=group_of(name, GROUP),
         kinds={"pytorch", "numpy"},
         owners=OWNERS,
         code_version=code_version(embeddings),
         pool=POOL,
         description=f"A descriptor for every database image and every query of `{name}`, of unit length, by the "
         "experiment's checkpoint.\n\n**Costs** seconds for the rendered cities, minutes on a GPU for 10,000 images. "
-        "It holds the `gpu` pool meanwhile.\n\n**When it fails** over a damaged image, restore the file and build the "
-        "catalog again; over values that are not finite, train again.",
+        "It holds the `gpu` pool meanwhile. What an interrupted run described is kept.\n\n**When it fails** over a "
+        "damaged image, restore the file and build the catalog again, or set `skip_broken: true`; over values that are "
+        "not finite, train again.",
     )
-    def asset(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[None]:
+    def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Embed) -> dg.MaterializeResult[None]:
         with explained():
-            experiment = pipeline.experiment(context.partition_key)
-            result = stages.embed(pipeline.layout(), experiment, name, tracker=pipeline.tracker(context))
+            layout, experiment = pipeline.layout(), pipeline.experiment(context.partition_key)
+            result = stages.embed(
+                layout,
+                experiment,
+                name,
+                tracker=pipeline.tracker(context),
+                options=config.options(),
+                force=config.asked(context),
+            )
             return materialized(result)
 
     return asset

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import compose, recipes
 from gsv_pipeline.benchmarks import held_out_cities
@@ -29,6 +29,9 @@ from gsv_pipeline.tracking import Tracker
 
 if TYPE_CHECKING:
     from gsv_pipeline.training.processes import Processes
+
+PCA_SAMPLE: Final = 10_000
+"""Training images: more than twice as many as the numbers of the published descriptors."""
 
 
 def fetch_dataset(
@@ -328,6 +331,36 @@ def report_indexes(
         return Output(compose.index_facts(measured), version_files=(REPORT_FILE,))
 
     return produce(layout, recipes.index_report(layout, experiment, benchmark), write, tracker=tracker, force=force)
+
+
+def fit_pca(
+    layout: Layout, experiment: Experiment, *, tracker: Tracker, sample: int = PCA_SAMPLE, force: bool = False
+) -> StageResult:
+    """Principal components of the experiment's descriptors, fitted on training images and on nothing else."""
+    compose.refuse_without_training(experiment)
+    recipe = recipes.pca(layout, experiment, sample=sample)
+
+    def write(target: Path) -> Output:
+        return compose.write_pca(layout, experiment, target=target, sample=sample, tracker=tracker)
+
+    clear = partial(compose.clear_extraction, layout, recipe.path)
+    return produce(layout, recipe, write, tracker=tracker, force=force, then=clear)
+
+
+def report_pca(
+    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
+) -> StageResult:
+    """Recall on a benchmark against the size of descriptors, reduced by `fit_pca`."""
+
+    def write(target: Path) -> Output:
+        from gsv_pipeline.reports.pca_page import REPORT_FILE, write_pca_report
+
+        measured = compose.measure_pca(layout, experiment, benchmark, tracker=tracker)
+        write_pca_report(target, measured, experiment=experiment.name, benchmark=benchmark)
+        lines = {f"{item.dimensions}-D": round(item.recall_at[1], 4) for item in measured if item.whitened is not False}
+        return Output({"R@1": lines}, version_files=(REPORT_FILE,))
+
+    return produce(layout, recipes.pca_report(layout, experiment, benchmark), write, tracker=tracker, force=force)
 
 
 def evaluate(

@@ -103,7 +103,7 @@ def test_toy_photographs_are_listed_in_natural_order_and_are_whole():
 @pytest.mark.parametrize("baseline", sorted(BASELINES))
 def test_toy_photographs_find_themselves_by_every_baseline(baseline):
     paths = list_images(PHOTOS / "database")
-    descriptors = describe_by(baseline, paths, tracker=NullTracker())
+    descriptors, _ = describe_by(baseline, paths, tracker=NullTracker())
     check_descriptors(descriptors, rows=17, what="toy photographs")
     predictions, similarities = search(build_flat(descriptors), descriptors, 3)
     assert predictions[:, 0].tolist() == list(range(17))

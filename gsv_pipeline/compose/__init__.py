@@ -36,6 +36,7 @@ from gsv_pipeline.compose.names import (
     UNTRAINED_SEED,
 )
 from gsv_pipeline.compose.recomputed import changed_answers
+from gsv_pipeline.compose.reduction import measure_pca, refuse_without_training, write_pca
 from gsv_pipeline.compose.scoring import (
     benchmark_paths,
     describe_side,
@@ -79,11 +80,13 @@ __all__ = [
     "log_evaluation",
     "match_folders",
     "measure_indexes",
+    "measure_pca",
     "model_arguments",
     "predict_only",
     "record_callable",
     "refuse_absent",
     "refuse_changed_training",
+    "refuse_without_training",
     "reports_of",
     "require_sound",
     "restriction",
@@ -95,4 +98,5 @@ __all__ = [
     "what_to_show",
     "write_embeddings",
     "write_index",
+    "write_pca",
 ]

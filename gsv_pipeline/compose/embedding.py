@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -68,7 +69,11 @@ def write_embeddings(
 
     _clear_others(layout, experiment, benchmark, options)
     processes.begin()
+    work_folder = _work_folder(layout, experiment, benchmark, options)
+    was_begun = work_folder.is_dir() and any(work_folder.iterdir())
+    started = time.perf_counter()
     works = _describe(layout, experiment, benchmark, options=options, processes=processes, tracker=tracker)
+    seconds = time.perf_counter() - started
     names = _names(layout, experiment, benchmark)
     facts: dict[str, Any] = {}
     for side, work in works.items():
@@ -79,7 +84,9 @@ def write_embeddings(
         facts[side] = list(descriptors.shape)
     broken = {side: work.broken for side, work in works.items()}
     store.save_broken(target, broken, names)
-    return Output({**facts, **_costs(works, broken, options)})
+    # What an interrupted run had done already would be counted as done in no time.
+    rate = {} if was_begun else {"images_per_s": round(sum(work.rows for work in works.values()) / seconds, 1)}
+    return Output({**facts, **_costs(works, broken, options), **rate})
 
 
 def assist_embedding(

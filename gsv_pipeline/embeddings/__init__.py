@@ -2,4 +2,6 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
+PRECISION: Final = "32-true"
+"""Of every recall that is stated: in bf16 it would depend on which processors have it."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.errors import DataError
 from gsv_pipeline.images import open_image
 from gsv_pipeline.tracking import Tracker
 
@@ -34,15 +36,42 @@ def thumbnail(path: Path) -> Float:
 BASELINES: Final[Mapping[str, Callable[[Path], Float]]] = {"colour_histogram": colour_histogram, "thumbnail": thumbnail}
 
 
-def describe_by(baseline: str, paths: Sequence[Path], *, tracker: Tracker) -> Float:
-    """[N, D] float32 descriptors of `paths` by a row of BASELINES."""
-    function = BASELINES[baseline]
+def describe_by(
+    baseline: str, paths: Sequence[Path], *, tracker: Tracker, skip_broken: bool = False
+) -> tuple[Float, list[int]]:
+    """Descriptors by a row of BASELINES.
+
+    Args:
+        baseline: Its name.
+        paths: N image files.
+        tracker: Shows a bar.
+        skip_broken: Go on over images that cannot be read.
+
+    Returns:
+        [N, D] float32, and the rows of images that could not be read: those are zero.
+
+    Raises:
+        DataError: An image that cannot be read, unless they are skipped.
+    """
+    function = partial(_or_nothing, BASELINES[baseline]) if skip_broken else BASELINES[baseline]
     with ThreadPoolExecutor() as pool, tracker.progress(f"Baseline {baseline}", total=len(paths)) as bar:
         rows = []
         for row in pool.map(function, paths):
             rows.append(row)
             bar.advance()
-    return np.stack(rows)
+    broken = [number for number, row in enumerate(rows) if row is None]
+    sizes = {row.shape for row in rows if row is not None}
+    if not sizes:
+        raise DataError(f"None of {len(paths)} images can be read, {paths[0]} for one.")
+    nothing = np.zeros(sizes.pop(), dtype=np.float32)
+    return np.stack([nothing if row is None else row for row in rows]), broken
+
+
+def _or_nothing(function: Callable[[Path], Float], path: Path) -> Float | None:
+    try:
+        return function(path)
+    except DataError:
+        return None
 
 
 def _unit(vector: npt.NDArray[np.float64]) -> Float:

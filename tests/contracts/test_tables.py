@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from gsv_pipeline import benchmarks, catalog, embeddings, evaluation, index, models, places, reports, sources, training
-from gsv_pipeline.benchmarks import BENCHMARKS
+from gsv_pipeline.benchmarks import BENCHMARKS, CATALOG, IMAGES
 from gsv_pipeline.embeddings.baselines import BASELINES
 from gsv_pipeline.registry import check_arguments, resolve
 from gsv_pipeline.sources import DATASETS, SOURCES
@@ -46,18 +46,68 @@ def test_a_data_set_names_a_source_that_takes_its_arguments(name):
         if spec.default is spec.empty and parameter not in PROVIDED and parameter not in row.arguments
     ]
     # What a source needs and the row does not give has to come from the user, who is told how.
-    assert bool(required) == bool(row.how_to_get)
+    assert row.how_to_get or not required
     check_arguments("source", row.source, fetch, {**row.arguments, **dict.fromkeys(required)}, provided=PROVIDED)
 
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
 def test_a_benchmark_resolves_and_names_a_known_data_set(name):
     row = BENCHMARKS[name]
-    assert len(inspect.signature(resolve(row.load)).parameters) == 1
+    arguments = {**row.arguments, **(dict.fromkeys(("lists", "forms", "name")) if row.takes == IMAGES else {})}
+    _, *taken = inspect.signature(resolve(row.load)).parameters
+    assert sorted(taken) == sorted(arguments)
     assert row.dataset in DATASETS
-    assert row.cities
+    assert DATASETS[row.dataset].has_catalog == (row.takes == CATALOG)
+    assert bool(row.forms) == (row.takes == IMAGES)
     assert row.description
     assert row.licence
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in BENCHMARKS.items() if row.dataset != "demo"))
+def test_a_published_benchmark_says_what_it_is_and_what_others_reach_on_it(name):
+    row = BENCHMARKS[name]
+    assert row.variant
+    assert row.source
+    assert row.protocol.words
+    assert row.has_positives == ("hidden" not in row.protocol.words)
+    counts = (row.expected.database, row.expected.queries, row.expected.positives)
+    assert bool(row.expected.source) == any(counts)
+    assert set(row.expected.about) <= {"database", "queries", "positives"}
+    for result in row.published:
+        assert result.model
+        assert result.source
+        assert result.dimensions is None or result.dimensions > 0
+        recalls = [result.recall_at[k] for k in sorted(result.recall_at)]
+        assert sorted(result.recall_at)[0] == 1
+        assert recalls == sorted(recalls)
+        assert all(0 < recall <= 1 for recall in recalls)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in BENCHMARKS.items() if row.forms))
+def test_every_form_of_a_benchmark_resolves_and_takes_its_arguments(name):
+    for form in BENCHMARKS[name].forms:
+        find = resolve(form.find)
+        assert list(inspect.signature(find).parameters)[:2] == ["root", "lists"]
+        check_arguments("form", form.find, find, form.arguments, provided=("root", "lists"))
+        assert form.looks_like
+
+
+def test_published_numbers_stand_with_the_variant_that_they_were_measured_on():
+    def best(name, model, k=1):
+        return max(item.recall_at[k] for item in BENCHMARKS[name].published if item.model == model)
+
+    # FIELD 1.9 and 2: the same model on two variants of one name.
+    assert best("msls_val", "MixVPR, ResNet50") == 0.882
+    assert best("msls_val_all", "MixVPR, ResNet50") == 0.834
+    assert best("nordland", "BoQ, ResNet50") == 0.707
+    assert best("nordland_wide", "BoQ, ResNet50") == 0.831
+    convap = {item.dimensions: item.recall_at for item in BENCHMARKS["pitts30k_test"].published if "Conv" in item.model}
+    assert convap == {
+        512: {1: 0.891, 5: 0.946},
+        2048: {1: 0.9057, 5: 0.9513, 10: 0.9621},
+        4096: {1: 0.905, 5: 0.953},
+        8192: {1: 0.905, 5: 0.952},
+    }
 
 
 def test_no_city_is_tested_on_by_two_benchmarks_or_trained_on():

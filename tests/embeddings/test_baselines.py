@@ -55,7 +55,8 @@ def test_the_table_is_not_empty():
 
 @pytest.mark.parametrize("baseline", sorted(BASELINES))
 def test_a_baseline_gives_one_unit_vector_per_image_in_order(photos, baseline):
-    descriptors = describe_by(baseline, photos, tracker=NullTracker())
+    descriptors, broken = describe_by(baseline, photos, tracker=NullTracker())
+    assert broken == []
     assert descriptors.dtype == np.float32
     assert np.linalg.norm(descriptors, axis=1) == pytest.approx(np.ones(5), abs=1e-6)
     for path, row in zip(photos, descriptors, strict=True):
@@ -72,3 +73,16 @@ def test_a_damaged_image_stops_a_baseline(photos):
     photos[2].write_bytes(b"")
     with pytest.raises(DataError, match=r"2\.png is empty"):
         describe_by("thumbnail", photos, tracker=NullTracker())
+
+
+def test_a_damaged_image_that_may_be_left_out_has_zeros_and_is_named(photos):
+    whole, _ = describe_by("thumbnail", photos, tracker=NullTracker())
+    photos[2].write_bytes(b"")
+    found, broken = describe_by("thumbnail", photos, tracker=NullTracker(), skip_broken=True)
+    assert broken == [2]
+    assert not found[2].any()
+    assert np.array_equal(found[[0, 1, 3, 4]], whole[[0, 1, 3, 4]])
+    for path in photos:
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="None of 5 images can be read"):
+        describe_by("thumbnail", photos, tracker=NullTracker(), skip_broken=True)
