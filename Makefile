@@ -19,7 +19,7 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo ui test check format bench bench-quality clean-venv
+.PHONY: help install install-dev demo ui serve doctor test check format bench bench-quality clean-venv
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -39,6 +39,7 @@ $(VENV)/.torch: $(VENV)/bin/python
 $(VENV)/.run: $(VENV)/.torch pyproject.toml
 	@echo "Installing gsv-pipeline with Dagster, DVC and W&B (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
+	@$(BIN)/dagster run list --limit 1 >/dev/null 2>&1 || true  # makes the databases: several processes at once would spoil them
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run pyproject.toml
@@ -57,6 +58,13 @@ demo: $(VENV)/.run  ## the whole chain on the embedded city: some minutes, ends 
 
 ui: $(VENV)/.run  ## the Dagster UI over the same data root: http://127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml
+
+serve: $(VENV)/.run  ## web server and daemon for months, on loopback: http://127.0.0.1:3000
+	@$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; trap "kill $$daemon" EXIT INT TERM; \
+	  $(BIN)/dagster-webserver -h 127.0.0.1 -p 3000 -w workspace.yaml
+
+doctor: $(VENV)/.run  ## end runs whose process has died, and free what they hold
+	@$(BIN)/python -m assets.doctor
 
 test: $(VENV)/.dev  ## all tests, with branch coverage
 	@$(BIN)/python -m pytest -n auto --cov --cov-report=term

@@ -3,16 +3,20 @@
 import dagster as dg
 from pydantic import Field
 
-from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS
+from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS, column_schema
 from assets.partitions import LAYOUT
 from assets.resources import Pipeline
 from assets.results import OWNERS, code_version, explained, materialized
 from gsv_pipeline import benchmarks, stages
 from gsv_pipeline.benchmarks import CATALOG, FOLDERS, BenchmarkRow
+from gsv_pipeline.benchmarks.images import is_present
 from gsv_pipeline.benchmarks.own import benchmark_rows
 from gsv_pipeline.sources.own import dataset_rows
 
 GROUP = "benchmark"
+ABSENT_GROUP = "not_fetched"
+RENDERED = "demo"
+_COLUMNS = column_schema("image_id", "place_id", "year", "month", "bearing", "lat", "lon", "content")
 
 
 class Make(dg.Config):
@@ -31,23 +35,38 @@ def benchmark_asset(name: str, row: BenchmarkRow) -> dg.AssetsDefinition:
     @dg.asset(
         key=["benchmark", name],
         deps=_inputs(row),
-        group_name=GROUP,
+        group_name=group_of(name, GROUP),
         kinds={"parquet", "numpy"},
         owners=OWNERS,
         code_version=code_version(benchmarks),
+        metadata={"dagster/column_schema": _COLUMNS},
         description=_description(row),
     )
     def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Make) -> dg.MaterializeResult[None]:
+        from gsv_pipeline.reports.samples import queries_sample
         from gsv_pipeline.reports.summaries import benchmark_sheet
 
         with explained():
             result = stages.build_benchmark(
                 pipeline.layout(), name, tracker=pipeline.tracker(context), admit_deviations=config.admit_deviations
             )
-            sheet = benchmark_sheet(pipeline.layout(), name)
-            return materialized(result, rows="database_images", queries_above_their_positives=sheet)
+            return materialized(
+                result,
+                rows="database_images",
+                sample=queries_sample(pipeline.layout(), name),
+                queries_above_their_positives=benchmark_sheet(pipeline.layout(), name),
+            )
 
     return asset
+
+
+def group_of(name: str, group: str) -> str:
+    """The group of an asset of a benchmark: `group`, or one that keeps together all whose images are not there.
+
+    There are dozens of benchmarks, and most people have the images of a few: the graph shows those.
+    """
+    row = _ROWS[name]
+    return group if row.dataset == RENDERED or is_present(LAYOUT, row) else ABSENT_GROUP
 
 
 def _inputs(row: BenchmarkRow) -> list[dg.AssetsDefinition]:
@@ -82,4 +101,5 @@ def _remedy(row: BenchmarkRow) -> str:
 
 
 _DATASETS = dataset_rows(LAYOUT)
-BENCHMARK_ASSETS = {name: benchmark_asset(name, row) for name, row in benchmark_rows(LAYOUT).items()}
+_ROWS = benchmark_rows(LAYOUT)
+BENCHMARK_ASSETS = {name: benchmark_asset(name, row) for name, row in _ROWS.items()}

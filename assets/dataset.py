@@ -55,9 +55,10 @@ class Look(dg.Config):
     )
 
 
-def column_schema() -> dg.TableSchema:
-    """The catalog's columns as the UI shows them."""
-    return dg.TableSchema(columns=[dg.TableColumn(item.name, item.dtype, item.meaning) for item in COLUMNS])
+def column_schema(*chosen: str) -> dg.TableSchema:
+    """Columns of a catalog as the UI shows them; all of them, or those chosen."""
+    items = [item for item in COLUMNS if not chosen or item.name in chosen]
+    return dg.TableSchema(columns=[dg.TableColumn(item.name, item.dtype, item.meaning) for item in items])
 
 
 def dataset_asset(name: str, row: Dataset) -> dg.AssetsDefinition:
@@ -110,6 +111,7 @@ def catalog_asset(name: str) -> dg.AssetsDefinition:
         "raise `max_quarantined`.",
     )
     def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Look) -> dg.MaterializeResult[None]:
+        from gsv_pipeline.reports.samples import catalog_sample
         from gsv_pipeline.reports.summaries import catalog_table, validation_table
 
         with explained():
@@ -124,6 +126,7 @@ def catalog_asset(name: str) -> dg.AssetsDefinition:
                 result,
                 rows="images",
                 page=REPORT_PAGE,
+                sample=catalog_sample(pipeline.layout(), name),
                 cities=catalog_table(pipeline.layout(), name),
                 validation=validation_table(pipeline.layout(), name),
             )

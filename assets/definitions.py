@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.automation import SCHEDULES, SENSORS
 from assets.benchmarks import BENCHMARK_ASSETS
 from assets.checks import checks_of
 from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS
@@ -31,5 +32,7 @@ defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=[checks_of(asset) for asset in ASSETS],
     jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
     resources={"pipeline": Pipeline(data_root=str(LAYOUT.root)), "io_manager": RefusingIOManager()},
 )

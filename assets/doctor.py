@@ -1,9 +1,13 @@
 """Runs that were killed: Dagster believes that they still run, and that they still hold their slot of a pool."""
 
 import os
+from pathlib import Path
+from typing import Final
 
 import click
 import dagster as dg
+
+_UNDER_WAY: Final = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -18,8 +22,9 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     storage = instance.event_log_storage
     pools = storage.get_concurrency_infos(sorted(storage.get_concurrency_keys())).values()
     holders = {run_id for pool in pools for run_id in pool.active_run_ids | pool.pending_run_ids}
+    unfinished = {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))}
     ended = []
-    for run_id in sorted(holders):
+    for run_id in sorted(holders | unfinished):
         run = instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
             if _is_alive(instance, run_id):
@@ -56,9 +61,20 @@ def _process_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
 
 def main() -> None:
     """`python -m assets.doctor`, from the repository root: end the dead runs of its instance and say which."""
-    with dg.DagsterInstance.get() as instance:
+    with _instance() as instance:
         ended = end_dead_runs(instance)
-    click.echo("\n".join(f"ended {run_id}" for run_id in ended) or "no dead run holds a slot")
+    click.echo("\n".join(f"ended {run_id}" for run_id in ended) or "every run that is under way lives")
+
+
+def _instance() -> dg.DagsterInstance:
+    """That of DAGSTER_HOME, else that of this folder: the same as `dagster job execute` and `dagster dev` take."""
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    if not Path("dagster.yaml").is_file():
+        raise click.ClickException(
+            f"There is no dagster.yaml in {Path.cwd()}. Run this in the repository, or set DAGSTER_HOME."
+        )
+    return dg.DagsterInstance.from_config(str(Path.cwd()))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,66 @@
-"""Jobs: `demo` (everything, in this process), `train` and `benchmark` (a process per step)."""
+"""Jobs for shells and cron: `demo` (everything, in this process); `train`, `benchmark`, `rebenchmark` and `revalidate`.
 
-from typing import Final
+The last four take a process per step, and the benchmarks and data sets that are there when the definitions are loaded.
+"""
+
+from typing import Any, Final
 
 import dagster as dg
 
+from assets.incidents import incident_hook
 from assets.partitions import LAYOUT
+from assets.results import RECOMPUTE_TAG
 from gsv_pipeline.benchmarks import BENCHMARKS
+from gsv_pipeline.benchmarks.images import is_present
+from gsv_pipeline.benchmarks.own import benchmark_rows
 from gsv_pipeline.layout import MANIFEST, Layout
+from gsv_pipeline.sources.own import dataset_rows
 
 DEMO: Final = "demo"
-_EVALUATION: Final = ("embeddings", "faiss_index", "recall_report")
+EVALUATION: Final = ("embeddings", "faiss_index", "recall_report")
+"""What is made of a checkpoint for each benchmark; all of it takes `recompute`."""
+
+
+def comparable_benchmarks(layout: Layout) -> list[str]:
+    """Benchmarks that give every experiment a recall.
+
+    One whose answers are hidden gives none, and one that differs by experiment fails for whoever trains on all of it:
+    those are run by hand.
+    """
+    return [name for name, row in benchmark_rows(layout).items() if row.has_positives and not row.by_experiment]
 
 
 def present_benchmarks(layout: Layout) -> list[str]:
-    """Benchmarks whose data set has been fetched."""
-    return [name for name, row in BENCHMARKS.items() if (layout.dataset(row.dataset) / MANIFEST).is_file()]
+    """Those of them whose images are there."""
+    rows = benchmark_rows(layout)
+    return [name for name in comparable_benchmarks(layout) if is_present(layout, rows[name])]
+
+
+def present_catalogs(layout: Layout) -> list[str]:
+    """Data sets that are there and are tabulated."""
+    rows = dataset_rows(layout).items()
+    return [name for name, row in rows if row.has_catalog and (layout.dataset(name) / MANIFEST).is_file()]
 
 
 def evaluation_keys(benchmarks: list[str]) -> list[dg.AssetKey]:
     """Everything from the benchmarks to the leaderboard."""
-    steps = ("benchmark", *_EVALUATION)
+    steps = ("benchmark", *EVALUATION)
     return [*(dg.AssetKey([step, name]) for name in benchmarks for step in steps), dg.AssetKey("leaderboard")]
+
+
+def catalog_keys(datasets: list[str]) -> list[dg.AssetKey]:
+    """The catalogs of data sets."""
+    return [dg.AssetKey(["catalog", name]) for name in datasets]
+
+
+def recompute_config(benchmarks: list[str]) -> dict[str, Any]:
+    """Run configuration with which everything after the checkpoint is made again."""
+    return {"ops": {f"{step}__{name}": {"config": {"recompute": True}} for name in benchmarks for step in EVALUATION}}
+
+
+def full_look_config(datasets: list[str]) -> dict[str, Any]:
+    """Run configuration with which every image is decoded."""
+    return {"ops": {f"catalog__{name}": {"config": {"look": "full"}} for name in datasets}}
 
 
 def _demo() -> dg.AssetSelection:
@@ -28,6 +68,10 @@ def _demo() -> dg.AssetSelection:
     chain = [dg.AssetKey(["dataset", DEMO]), dg.AssetKey(["catalog", DEMO]), dg.AssetKey("places")]
     return dg.AssetSelection.assets(*chain, dg.AssetKey("checkpoint"), *evaluation_keys(benchmarks))
 
+
+_PRESENT: Final = present_benchmarks(LAYOUT)
+_CATALOGS: Final = present_catalogs(LAYOUT)
+_HOOKS: Final = frozenset({incident_hook})
 
 JOBS: Final = [
     dg.define_asset_job(
@@ -37,17 +81,37 @@ JOBS: Final = [
         # With the partition as a tag, `dagster job execute -j demo` needs no further flag.
         tags={"dagster/partition": DEMO},
         executor_def=dg.in_process_executor,
+        hooks=_HOOKS,
     ),
     dg.define_asset_job(
         "train",
         selection=dg.AssetSelection.assets("places", "checkpoint"),
         description="Places and checkpoint of one experiment; catalog and validation benchmarks must be there.",
         executor_def=dg.multiprocess_executor,
+        hooks=_HOOKS,
     ),
     dg.define_asset_job(
         "benchmark",
-        selection=dg.AssetSelection.assets(*evaluation_keys(present_benchmarks(LAYOUT))),
+        selection=dg.AssetSelection.assets(*evaluation_keys(_PRESENT)),
         description="From one experiment's checkpoint to its recall on every benchmark whose data set is there.",
         executor_def=dg.multiprocess_executor,
+        hooks=_HOOKS,
+    ),
+    dg.define_asset_job(
+        "rebenchmark",
+        selection=dg.AssetSelection.assets(*evaluation_keys(_PRESENT)),
+        tags={RECOMPUTE_TAG: "true"},
+        description="The same again although nothing changed, to see drift of packages or hardware: what is retrieved "
+        "is compared with what was retrieved before, and R@1 with the accepted one.",
+        executor_def=dg.multiprocess_executor,
+        hooks=_HOOKS,
+    ),
+    dg.define_asset_job(
+        "revalidate",
+        selection=dg.AssetSelection.assets(*catalog_keys(_CATALOGS)),
+        config=full_look_config(_CATALOGS),
+        description="Every image of every data set that is there, decoded in full: finds damage that no date tells.",
+        executor_def=dg.multiprocess_executor,
+        hooks=_HOOKS,
     ),
 ]

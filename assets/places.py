@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.dataset import CATALOG_ASSETS
+from assets.dataset import CATALOG_ASSETS, column_schema
 from assets.partitions import EXPERIMENTS
 from assets.resources import Pipeline
 from assets.results import OWNERS, code_version, explained, materialized
@@ -10,6 +10,8 @@ from gsv_pipeline import places as room
 from gsv_pipeline import stages
 
 GROUP = "training"
+_LABEL = dg.TableColumn("label", "int64", "number of the place in this training set, from 0, in the order of place_id")
+_FROM_CATALOG = column_schema("image_id", "city", "place_id", "year", "month", "bearing", "lat", "lon", "content")
 
 
 @dg.asset(
@@ -20,6 +22,7 @@ GROUP = "training"
     kinds={"parquet", "pandas"},
     owners=OWNERS,
     code_version=code_version(room),
+    metadata={"dagster/column_schema": dg.TableSchema(columns=[_LABEL, *_FROM_CATALOG.columns])},
 )
 def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[None]:
     """The places that an experiment trains on, at least K images each, with stable labels.
@@ -32,6 +35,7 @@ def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Material
 
     **When it fails** the message says which filter left nothing, or which catalog to build first.
     """
+    from gsv_pipeline.reports.samples import places_sample
     from gsv_pipeline.reports.summaries import clauses_table, places_histograms, places_map_figure, places_sheet
 
     with explained():
@@ -41,6 +45,7 @@ def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Material
         return materialized(
             result,
             rows="images",
+            sample=places_sample(layout, experiment),
             filter=clauses_table(result.metadata.get("clauses", [])),
             photographs=places_sheet(layout, experiment),
             map=places_map_figure(layout, experiment),

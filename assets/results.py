@@ -1,18 +1,36 @@
 """The library's words in Dagster's: StageResult as MaterializeResult, Verdict as check result, GsvError as Failure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Final
 
 import dagster as dg
+from pydantic import Field
 
 from gsv_pipeline.audits import Question, Verdict
 from gsv_pipeline.errors import GsvError, InputError
+from gsv_pipeline.incidents import without_secrets
 from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.production import StageResult
 
 OWNERS: Final = ["team:vpr"]
+RECOMPUTE_TAG: Final = "gsv/recompute"
+"""A tag, for the default configuration of a job with partitions does not reach `dagster job execute` (Dagster 1.13)."""
+
+
+class Recompute(dg.Config):
+    """Whether an asset is made again."""
+
+    recompute: bool = Field(
+        default=False,
+        description="Make it again although nothing changed: shows whether packages or hardware have changed it. What "
+        "is retrieved then is compared with what was retrieved before.",
+    )
+
+    def asked(self, context: dg.AssetExecutionContext) -> bool:
+        """Whether it was asked for, here or for the whole run."""
+        return self.recompute or context.run.tags.get(RECOMPUTE_TAG) == "true"
 
 
 @contextmanager
@@ -20,25 +38,39 @@ def explained() -> Iterator[None]:
     """Turn the library's errors into failures with the same text, and the details as metadata.
 
     Raises:
-        Failure: For every GsvError; bad input is not tried again.
+        Failure: For every GsvError; bad input is not tried again. Secrets of the environment are not in it.
     """
     try:
         yield
     except GsvError as error:
-        raise dg.Failure(
-            str(error),
-            metadata={**error.details, "error": type(error).__name__},
+        text = without_secrets(str(error))
+        details = {
+            name: without_secrets(value) if isinstance(value, str) else value for name, value in error.details.items()
+        }
+        failure = dg.Failure(
+            text,
+            metadata={**details, "error": type(error).__name__},
             allow_retries=not isinstance(error, InputError),
-        ) from error
+        )
+        # Dagster keeps the text of what was raised first, too.
+        raise failure from (error if text == str(error) else None)
 
 
-def materialized(result: StageResult, *, rows: str = "", page: str = "", **pictures: str) -> dg.MaterializeResult[None]:
+def materialized(
+    result: StageResult,
+    *,
+    rows: str = "",
+    page: str = "",
+    sample: Sequence[Mapping[str, str | int | float | bool | None]] = (),
+    **pictures: str,
+) -> dg.MaterializeResult[None]:
     """What the UI shows of a stage's result.
 
     Args:
         result: As the stage returned it.
         rows: Which entry of its metadata is the headline number.
         page: Its HTML file.
+        sample: Its first rows.
         pictures: Markdown by title.
     """
     manifest = read_manifest(result.artifact)
@@ -52,6 +84,8 @@ def materialized(result: StageResult, *, rows: str = "", page: str = "", **pictu
     }
     if page:
         facts["page"] = dg.MetadataValue.path(result.artifact / page)
+    if sample:
+        facts["sample"] = dg.MetadataValue.table([dg.TableRecord(row) for row in sample])
     if rows in result.metadata:
         facts["dagster/row_count"] = int(result.metadata[rows])
     told = {name: shown for name, value in result.metadata.items() if (shown := _in_a_line(value)) is not None}

@@ -73,6 +73,11 @@ def accept(
     return done
 
 
+def accepted_experiments(layout: Layout) -> list[str]:
+    """Experiments of which a recall was accepted on any benchmark, sorted."""
+    return sorted({path.stem for path in layout.root.glob(layout.key(layout.accepted("*", "*")))})
+
+
 def judge_report(
     layout: Layout, experiment: Experiment, benchmark: str, *, tolerance: float | None = None
 ) -> "Judgement | None":

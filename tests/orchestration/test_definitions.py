@@ -13,20 +13,22 @@ from assets.jobs import evaluation_keys, present_benchmarks
 from assets.partitions import EXPERIMENTS
 from gsv_pipeline.audits import AUDITS
 from gsv_pipeline.benchmarks import BENCHMARKS
-from gsv_pipeline.config import experiment_files
-from gsv_pipeline.layout import Layout
+from gsv_pipeline.config import experiment_files, validation_benchmarks
+from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.sources import DATASETS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPECS = {spec.key.to_user_string(): spec for asset in ASSETS for spec in asset.specs}
 PARTITIONED = ("places", "checkpoint", "embeddings/", "faiss_index/", "recall_report/")
+DEMO_BENCHMARKS = [name for name, row in BENCHMARKS.items() if row.dataset == "demo"]
+STEPS = ("benchmark", "embeddings", "faiss_index", "recall_report")
 DEMO_CHAIN = {
     "dataset/demo",
     "catalog/demo",
     "places",
     "checkpoint",
     "leaderboard",
-    *(f"{step}/{name}" for step in ("benchmark", "embeddings", "faiss_index", "recall_report") for name in BENCHMARKS),
+    *(f"{step}/{name}" for step in STEPS for name in DEMO_BENCHMARKS),
 }
 
 
@@ -40,8 +42,9 @@ def test_definitions_are_loadable() -> None:
 
 
 def test_every_data_set_and_benchmark_has_its_assets() -> None:
-    expected = {f"{step}/{name}" for step in ("dataset", "catalog") for name in DATASETS}
-    expected |= {f"{s}/{n}" for s in ("benchmark", "embeddings", "faiss_index", "recall_report") for n in BENCHMARKS}
+    expected = {f"dataset/{name}" for name in DATASETS}
+    expected |= {f"catalog/{name}" for name, row in DATASETS.items() if row.has_catalog}
+    expected |= {f"{step}/{name}" for step in STEPS for name in BENCHMARKS}
 
     assert set(SPECS) == expected | {"places", "checkpoint", "leaderboard"}
 
@@ -67,8 +70,31 @@ def test_every_job_has_the_experiments_as_partitions(job: str) -> None:
 
 def test_only_benchmarks_whose_data_set_is_there_are_run(tiny_demo: Path, tmp_path: Path) -> None:
     assert present_benchmarks(Layout(tmp_path)) == []
-    assert present_benchmarks(Layout(tiny_demo)) == list(BENCHMARKS)
+    assert present_benchmarks(Layout(tiny_demo)) == DEMO_BENCHMARKS
     assert evaluation_keys([]) == [dg.AssetKey("leaderboard")]
+
+
+def test_benchmarks_that_give_no_experiment_a_recall_are_run_by_hand(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for dataset in ("gsv_cities", "msls", "sped"):
+        layout.dataset(dataset).mkdir(parents=True)
+        (layout.dataset(dataset) / MANIFEST).touch()
+    layout.benchmarks().mkdir()
+    for name, folder in (("walk", tmp_path), ("gone", tmp_path / "gone")):
+        (layout.benchmarks() / f"{name}.yaml").write_text(f"database: {folder}\nqueries: {folder}\n")
+
+    assert present_benchmarks(layout) == ["msls_val", "msls_val_all", "sped", "walk"]
+
+
+@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+def test_a_benchmark_says_its_variant_licence_and_where_to_get_it_in_the_ui(name: str) -> None:
+    row, text = BENCHMARKS[name], SPECS[f"benchmark/{name}"].description or ""
+
+    assert row.licence in text
+    assert row.protocol.words in text
+    assert row.variant in text
+    if row.takes == "images":
+        assert DATASETS[row.dataset].how_to_get in text
 
 
 def test_partitions_are_the_experiments() -> None:
@@ -82,7 +108,7 @@ def test_partitions_are_the_experiments() -> None:
 def test_an_asset_describes_itself_to_an_operator(key: str) -> None:
     spec = SPECS[key]
 
-    assert spec.group_name in {"dataset", "training", "benchmark", "retrieval", "report"}
+    assert spec.group_name in {"dataset", "training", "benchmark", "embeddings", "index", "report", "not_fetched"}
     assert spec.kinds
     assert spec.owners == ["team:vpr"]
     assert spec.code_version
@@ -108,8 +134,10 @@ def test_places_depend_on_every_catalog_and_the_checkpoint_on_its_validation() -
     def upstream(key: str) -> set[str]:
         return {dep.asset_key.to_user_string() for dep in SPECS[key].deps}
 
-    assert upstream("places") == {f"catalog/{name}" for name in DATASETS}
-    assert upstream("checkpoint") == {"places", "benchmark/demo_val"}
+    assert upstream("places") == {f"catalog/{name}" for name, row in DATASETS.items() if row.has_catalog}
+    chosen = {f"benchmark/{name}" for name in validation_benchmarks(Layout(REPOSITORY / "nowhere"))}
+    assert "benchmark/demo_val" in chosen
+    assert upstream("checkpoint") == {"places", *chosen}
 
 
 def test_the_leaderboard_depends_on_all_experiments() -> None:

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
@@ -79,6 +81,25 @@ def test_a_process_of_somebody_else_counts_as_alive(
     assert doctor.end_dead_runs(instance) == []
 
 
+def test_a_killed_run_that_holds_no_slot_is_ended_too(instance: dg.DagsterInstance) -> None:
+    run = instance.create_run_for_job(anything, status=DagsterRunStatus.STARTED)
+    instance.report_engine_event("Executing steps", run, EngineEventData.in_process(process_that_ended()))
+    waiting = instance.create_run_for_job(anything, status=DagsterRunStatus.NOT_STARTED)
+
+    assert doctor.end_dead_runs(instance) == [run.run_id]
+
+    assert status(instance, run) == DagsterRunStatus.FAILURE
+    assert status(instance, waiting) == DagsterRunStatus.NOT_STARTED
+
+
+def test_outside_of_the_repository_the_doctor_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(click.ClickException, match="no dagster.yaml in .* Run this in the repository"):
+        doctor.main()
+
+
 def test_a_finished_run_gives_its_slot_back(instance: dg.DagsterInstance) -> None:
     run = run_of(instance, None)
     instance.report_run_failed(run)
@@ -91,6 +112,7 @@ def test_the_command_says_what_it_did(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = run_of(instance, process_that_ended())
+    monkeypatch.setenv("DAGSTER_HOME", "anywhere")
     monkeypatch.setattr(doctor.dg.DagsterInstance, "get", staticmethod(lambda: instance))
 
     doctor.main()
