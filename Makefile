@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # The data root of the repository; GSV_DATA_ROOT chooses another one. Another SEED gets a data root of its own.
 SEED ?= 1
 ROWS ?=
+# Where `make serve` listens; READ_ONLY=1 shows everything and lets nobody act.
+PORT ?= 3000
+READ_ONLY ?=
 # CPU wheels of torch where the default index would bring several GB of CUDA: make demo TORCH_INDEX=https://...
 TORCH_INDEX ?=
 # The pair the tests run with; pyproject.toml admits others. An environment that has torch already keeps its own.
@@ -19,7 +22,7 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo ui serve doctor test check format bench bench-quality clean-venv
+.PHONY: help install install-dev demo ui serve doctor pictures test check format bench bench-quality clean-venv
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -39,7 +42,7 @@ $(VENV)/.torch: $(VENV)/bin/python
 $(VENV)/.run: $(VENV)/.torch pyproject.toml
 	@echo "Installing gsv-pipeline with Dagster, DVC and W&B (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
-	@$(BIN)/dagster run list --limit 1 >/dev/null 2>&1 || true  # makes the databases: several processes at once would spoil them
+	@DAGSTER_HOME="$(CURDIR)" $(BIN)/dagster run list --limit 1 >/dev/null 2>&1 || true # makes the databases: several processes that start at once would spoil them
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run pyproject.toml
@@ -59,12 +62,19 @@ demo: $(VENV)/.run  ## the whole chain on the embedded city: some minutes, ends 
 ui: $(VENV)/.run  ## the Dagster UI over the same data root: http://127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml
 
-serve: $(VENV)/.run  ## web server and daemon for months, on loopback: http://127.0.0.1:3000
-	@$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; trap "kill $$daemon" EXIT INT TERM; \
-	  $(BIN)/dagster-webserver -h 127.0.0.1 -p 3000 -w workspace.yaml
+# Both or none: when one of the two ends, the other one is ended too.
+serve: $(VENV)/.run  ## web server and daemon for months, on loopback: http://127.0.0.1:3000; PORT=, READ_ONLY=1
+	@export DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}"; \
+	$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; \
+	$(BIN)/dagster-webserver -h 127.0.0.1 -p $(PORT) -w workspace.yaml $(if $(READ_ONLY),--read-only) & server=$$!; \
+	trap 'kill $$daemon $$server 2>/dev/null; wait' EXIT; trap 'exit 143' TERM; trap 'exit 130' INT; \
+	while kill -0 $$daemon 2>/dev/null && kill -0 $$server 2>/dev/null; do sleep 1 & wait $$!; done; exit 1
 
-doctor: $(VENV)/.run  ## end runs whose process has died, and free what they hold
+doctor: $(VENV)/.run  ## end runs whose process is gone, and give back what they held
 	@$(BIN)/python -m assets.doctor
+
+pictures: $(VENV)/.dev  ## take the pictures of docs/ again from a real run (a minute or two)
+	@$(BIN)/python -m tests.pictures
 
 test: $(VENV)/.dev  ## all tests, with branch coverage
 	@$(BIN)/python -m pytest -n auto --cov --cov-report=term

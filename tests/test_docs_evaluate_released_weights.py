@@ -1,0 +1,106 @@
+"""docs/evaluate_released_weights.md: files are written and commands run as they stand there, on a tiny city."""
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from gsv_pipeline.config import experiment_files, load_experiment
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.models.vpr_model import build_model
+from tests.pictures.pages import DOCS, all_typed, steps, typed
+from tests.pictures.reader import parse, type_in, write_file
+
+PAGE = "evaluate_released_weights.md"
+TEXT = (DOCS / PAGE).read_text(encoding="utf-8")
+CONVAP = "resnet50_ConvAP_1024_2x2.ckpt"
+MODEL = {
+    "backbone": "resnet50",
+    "backbone_args": {"weights": "none"},
+    "aggregator": "convap",
+    "aggregator_args": {"out_channels": 1024},
+}
+AS_TRAINED, SMALL = "image: {interpolation: bicubic}", "image: {interpolation: bicubic, height: 64, width: 64}"
+
+
+class Hub(nn.Module):
+    """What `torch.hub` would give."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.adaptive_avg_pool2d(images, 3).flatten(1)
+
+
+@pytest.fixture
+def layout(tiny_layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A data root with the files of the page, weights of the released names and shapes, and the page's folders."""
+    monkeypatch.setattr(torch.hub, "load", lambda repository, name: Hub())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    for name in re.findall(r"^weights: /weights/(.+)$", TEXT, flags=re.MULTILINE):
+        (tmp_path / "weights" / name).touch()
+    torch.save(build_model(**MODEL, seed=1).state_dict(), tmp_path / "weights" / CONVAP)
+    for step in steps(PAGE):
+        if step.file:
+            text = step.text.replace("/weights", str(tmp_path / "weights")).replace(AS_TRAINED, SMALL)
+            write_file(replace(step, text=text), tiny_layout.root)
+    for folder in ("database", "queries"):
+        (tmp_path / folder).mkdir()
+        for name, grey in (("dark.jpg", 30), ("bright.jpg", 220)):
+            Image.linear_gradient("L").point(lambda level, grey=grey: (level + grey) // 2).save(
+                tmp_path / folder / name
+            )
+    return tiny_layout
+
+
+def test_the_page_holds_what_this_test_changes() -> None:
+    assert TEXT.count(AS_TRAINED) == 1
+    assert f"weights: /weights/{CONVAP}" in TEXT
+
+
+def test_every_command_of_the_page_is_read_by_the_command_line() -> None:
+    commands = all_typed(PAGE)
+    assert len(commands) == 15
+    for command in commands:
+        parse(command)
+    for inline in re.findall(r"`(gsv-pipeline [^`]+)`", TEXT):
+        parse(replace(commands[0], command=" ".join(inline.split())))
+
+
+@pytest.mark.slow
+def test_the_commands_lead_from_a_file_to_a_report_and_the_snippet_finds_the_photographs(
+    layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in steps(PAGE):
+        for command in typed(step):
+            name = command.arguments[1]
+            if name == "fetch":
+                continue  # a download
+            here = replace(command, command=shlex.join(command.arguments).replace("sped", "demo_test"))
+            code, printed = type_in(here, layout.root)
+            assert code == 0, f"{command.command}\n{printed}"
+            if name == "check":
+                assert "valid" in printed
+        if step.kind == "python" and not step.file:
+            capsys.readouterr()
+            exec(compile(step.text, PAGE, "exec"), {})
+            assert capsys.readouterr().out == "bright.jpg -> bright.jpg\ndark.jpg -> dark.jpg\n"
+    reports = sorted(path.name for path in (layout.root / "recall_report" / "demo_test").iterdir())
+    assert [name for name in reports if "." not in name] == ["convap_released", "salad_hub"]
+
+
+def test_the_snippet_is_ten_lines_and_the_table_names_what_is_shipped() -> None:
+    (snippet,) = (step.text for step in steps(PAGE) if step.kind == "python" and not step.file)
+    assert len([line for line in snippet.splitlines() if line]) <= 10
+    layout = Layout(Path("nowhere"))
+    table = TEXT.partition("| weights | file |")[2].partition("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        _, _, extends, where = (cell.strip() for cell in line.strip("|").split("|"))
+        assert re.fullmatch(r"<https://github.com/[\w-]+/[\w-]+>", where)
+        for name in re.findall(r"`(\w+)`", extends):
+            assert name in experiment_files(layout)
+            assert load_experiment(layout, name).dataset == "gsv_cities"
