@@ -59,7 +59,7 @@ def test_the_examples_of_the_card_run_as_they_stand(exported: Path, tiny_chain: 
         Image.open(path).save(tmp_path / name)
     for file in exported.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    shown = "print(best.shape)", "print(descriptors.shape, float(np.linalg.norm(descriptors)))"
+    shown = "print(best.shape)", "print(descriptors.shape, round(float(np.linalg.norm(descriptors)), 5))"
     for block, line in zip(blocks, shown, strict=True):
         done = subprocess.run(
             [sys.executable, "-c", f"{block}\n{line}"],

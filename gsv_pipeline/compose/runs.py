@@ -59,7 +59,7 @@ def describe_run(
 def _may_be_copied(layout: Layout, benchmark: str) -> bool:
     """Whether its images may stand in public places, as its row or that of its data set says."""
     row = recipes.benchmark_row(layout, benchmark)
-    return row.redistributable or (row.takes != FOLDERS and dataset_row(layout, row.dataset).redistributable)
+    return row.redistributable if row.takes == FOLDERS else dataset_row(layout, row.dataset).redistributable
 
 
 def _code() -> dict[str, Any]:

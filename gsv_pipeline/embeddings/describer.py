@@ -76,8 +76,8 @@ class Describer:
             return self._at_once
         if self.device.type != "cpu" or self._compiled is not None:
             return len(images)
-        height, width = images.shape[1:3]
-        return max(torch.get_num_threads() * CACHED_PIXELS // (height * width), 1)
+        pixels = int(images.shape[1]) * int(images.shape[2])
+        return max(torch.get_num_threads() * CACHED_PIXELS // pixels, 1)
 
     def _describe(self, images: npt.NDArray[np.uint8]) -> Float:
         # A memory map may be read-only, and torch wants to be told that nobody will write.

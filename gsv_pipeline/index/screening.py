@@ -88,8 +88,7 @@ def _exact_scores(database: Float, queries: Float, rows: Tensor, *, close: Tenso
     exact = torch.zeros(rows.shape)
     vectors, wanted, counts = as_tensor(database), as_tensor(queries), close.tolist()
 
-    def work(part: range) -> None:
-        room = torch.empty(rows.shape[1], vectors.shape[1])
+    def work(part: range, room: Tensor) -> None:
         for row in part:
             gathered = room[: counts[row]]
             torch.index_select(vectors, 0, rows[row, : counts[row]], out=gathered)
@@ -97,8 +96,9 @@ def _exact_scores(database: Float, queries: Float, rows: Tensor, *, close: Tenso
 
     threads = torch.get_num_threads()
     parts = [range(number, len(queries), threads) for number in range(threads)]
+    rooms = torch.empty(threads, rows.shape[1], vectors.shape[1])
     with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, parts))
+        list(pool.map(work, parts, rooms))
     return exact
 
 

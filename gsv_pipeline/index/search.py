@@ -19,11 +19,11 @@ from gsv_pipeline.hardware import choose_device
 from gsv_pipeline.index.screening import Best, Screened, sample_error, screen
 from gsv_pipeline.index.tensors import as_tensor, half_squares
 
-QUERY_BLOCK: Final = 512
-DATABASE_BLOCK: Final = 1024
+QUERY_BLOCK: Final = 256
+DATABASE_BLOCK: Final = 512
 """Larger blocks multiply no faster, and where 16 bits are multiplied each is converted to them beside itself."""
 
-SCORES_AT_ONCE: Final = 4096
+SCORES_AT_ONCE: Final = 3072
 """Of a query. The best of many are found in less time than the best of each few."""
 
 ROUNDING: Final = 5e-7

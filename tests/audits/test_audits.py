@@ -139,7 +139,7 @@ def every_answer_lost(layout: Layout) -> None:
     ranks = np.zeros(load_accepted(accepted.path).queries, dtype=np.int64)
     change_json(accepted.path, lambda record: {**record, "ranks": pack_ranks(ranks)})
     path = layout.recall_report("demo_test", "demo") / OUTCOMES_FILE
-    change_table(path, lambda table: table.assign(rank=25))
+    change_table(path, lambda table: table.assign(rank=25, place=table["query"]))  # eight places say more than four
 
 
 def no_rows(rows: list) -> list:

@@ -43,7 +43,8 @@ def assert_same_order(found, database, queries, k):
 def test_the_order_is_that_of_faiss_whatever_the_blocks(rows, queries, k, seed, block):
     database, wanted = unit(rows, 24, seed, clusters=5), unit(queries, 24, seed + 1000, clusters=5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_module, "DATABASE_BLOCK", block)
+        patch.setattr(search_module, "DATABASE_BLOCK", max(block // 2, 1))
+        patch.setattr(search_module, "SCORES_AT_ONCE", block)
         patch.setattr(search_module, "QUERY_BLOCK", max(block // 3, 1))
         assert_same_order(exact_search(database, wanted, k), database, wanted, k)
 

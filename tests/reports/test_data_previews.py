@@ -134,7 +134,7 @@ def test_imported_weights_need_no_places(tmp_path: Path) -> None:
     imported = tiny_experiment(layout).model_copy(update={"training": None, "weights": tmp_path / "weights.pth"})
 
     for preview in (summaries.places_sheet, summaries.places_map_figure, summaries.places_histograms):
-        assert "imports weights" in preview(layout, imported)
+        assert "not trained here" in preview(layout, imported)
 
 
 def test_clauses_are_a_table_of_what_was_left_and_removed() -> None:

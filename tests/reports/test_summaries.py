@@ -41,7 +41,7 @@ def test_the_training_figure_is_a_picture_and_absent_for_imported_weights(tiny_c
 
     assert PICTURE in summaries.training_figure(layout, experiment)
     assert "imported" in summaries.training_figure(Layout(tmp_path), imported)
-    assert "imports weights" in summaries.places_sheet(Layout(tmp_path), imported)
+    assert "not trained here" in summaries.places_sheet(Layout(tmp_path), imported)
 
 
 def test_recalls_stand_beside_their_baselines(tiny_chain: Path) -> None:
