@@ -25,7 +25,9 @@ _TIMED: Final = 5
 _LOOKED_AT_ONCE: Final = 4
 
 
-def cost_of(layout: Layout, experiment: Experiment, benchmark: str, model: "nn.Module") -> dict[str, Any]:
+def cost_of(
+    layout: Layout, experiment: Experiment, benchmark: str, model: "nn.Module", *, queries: "Sequence[Path]"
+) -> dict[str, Any]:
     """Numbers of what describing costs: counted (parameters, gflops) and measured (images_per_s, query_ms, device)."""
     from gsv_pipeline.models.cost import model_cost
     from gsv_pipeline.models.vpr_model import VPRModel
@@ -40,7 +42,7 @@ def cost_of(layout: Layout, experiment: Experiment, benchmark: str, model: "nn.M
     return {
         **counted,
         **{name: value for name, value in measured.items() if value},
-        "query_ms": round(_one_query_ms(layout, experiment, benchmark, model), 1),
+        "query_ms": round(_one_query_ms(queries, experiment, model), 1),
         "device": str(next(model.parameters()).device),
     }
 
@@ -80,13 +82,18 @@ def looker(experiment: Experiment, model: "nn.Module") -> "Look | None":
 
 def what_to_show(layout: Layout, experiment: Experiment, benchmark: str, *, target: Path, with_images: bool) -> "Shown":
     """Costs, which go into `target` for the leaderboard too, where the model looks, and what was skipped."""
-    from gsv_pipeline.evaluation.score import RECALL_FILE
+    import numpy as np
+
+    from gsv_pipeline.evaluation.score import PREDICTIONS_FILE, RECALL_FILE
     from gsv_pipeline.reports.collect import COST_FILE
     from gsv_pipeline.reports.recall_report import Shown
 
     model = load_model(layout, experiment)
     facts = read_json(target / RECALL_FILE)
-    cost = cost_of(layout, experiment, benchmark, model)
+    paths = benchmark_paths(layout, benchmark, experiment)["queries"]
+    asked = np.load(target / PREDICTIONS_FILE, allow_pickle=False)[:, 0] >= 0  # a broken image finds nothing
+    readable = [path for path, was_asked in zip(paths, asked, strict=True) if was_asked]
+    cost = cost_of(layout, experiment, benchmark, model, queries=readable)
     write_json(target / COST_FILE, cost)
     return Shown(
         with_images=with_images,
@@ -106,11 +113,10 @@ def _skipped(broken: Mapping[str, int]) -> str:
     )
 
 
-def _one_query_ms(layout: Layout, experiment: Experiment, benchmark: str, model: "nn.Module") -> float:
+def _one_query_ms(queries: "Sequence[Path]", experiment: Experiment, model: "nn.Module") -> float:
     import torch
 
     seconds = []
-    queries = benchmark_paths(layout, benchmark, experiment)["queries"]
     with torch.inference_mode():
         for path in [queries[0], *queries[:_TIMED]]:  # the first is for warming up
             started = time.perf_counter()

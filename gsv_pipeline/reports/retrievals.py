@@ -60,6 +60,7 @@ def pick_misses(data: ReportData, count: int) -> list[int]:
     Queries without any correct image in the database are left out: no answer to them is wrong in an instructive way.
     """
     missed = (first_correct_ranks(data.predictions, data.positives) != 1) & answerable(data.positives)
+    missed &= data.predictions[:, 0] >= 0  # a query whose image is broken was asked nothing
 
     def order(query: int) -> tuple[Any, ...]:
         return (-float(data.scores[query, 0]), query)
