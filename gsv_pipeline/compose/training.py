@@ -15,7 +15,7 @@ from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE
 from gsv_pipeline.compose.scoring import benchmark_paths, image_reader
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.hardware import choose_device, choose_precision
+from gsv_pipeline.hardware import choose_device
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import describe_difference, fingerprint, read_manifest, write_json
 from gsv_pipeline.sources.location import image_root
@@ -150,13 +150,15 @@ def _fit(
 
 def _manner(experiment: Experiment, done: "Progressed", processes: "Processes") -> dict[str, Any]:
     """How the weights came about, where settings alone do not say it: batch-norm sees one piece in one process."""
+    from gsv_pipeline.training.fit import precision_of
+
     assert experiment.training is not None  # as in _fit
     whole = -(-experiment.training.places_per_batch // processes.size) * experiment.training.images_per_place
     rates = [row["images_per_s"] for row in done.history]
     device = choose_device()
     return {
         "device": device,
-        "precision": choose_precision(experiment.training.precision, device),
+        "precision": precision_of(experiment.training, device),
         "processes": processes.size,
         "micro_batch": min(done.micro_batch or whole, whole),
         "images_per_s": round(sorted(rates)[len(rates) // 2], 1),

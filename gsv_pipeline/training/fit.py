@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from gsv_pipeline.config import ImageInput, Training
 from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.hardware import choose_device, choose_precision, spare_core
+from gsv_pipeline.hardware import AUTO, choose_device, choose_precision, spare_core
 from gsv_pipeline.images import ImageReader
 from gsv_pipeline.places.dataset import Places
 from gsv_pipeline.places.sampling import PlaceSampler
@@ -44,7 +44,16 @@ def check_training(training: Training) -> None:
     )
     SCHEDULES.build(training.schedule.name, **training.schedule.arguments)
     AUGMENTATIONS.build(training.augmentation.name, **training.augmentation.arguments)
-    choose_precision(training.precision, choose_device())
+    precision_of(training, choose_device())
+
+
+def precision_of(training: Training, device: str) -> str:
+    """The precision to train in; the plain path computes in float32 unless another one is asked for.
+
+    Raises:
+        ConfigError: fp16 without a GPU.
+    """
+    return "32-true" if training.plain and training.precision == AUTO else choose_precision(training.precision, device)
 
 
 def fit(
@@ -127,7 +136,7 @@ def _sampler(places: Places, training: Training, *, seed: int) -> PlaceSampler:
 def _fabric(training: Training, processes: Processes) -> Fabric:
     """One device, or one for each process on every machine."""
     device = choose_device()
-    precision = choose_precision(training.precision, device)
+    precision = precision_of(training, device)
     if processes.size == 1:
         return Fabric(accelerator=device, devices=1, precision=precision)
     fabric = Fabric(

@@ -70,7 +70,8 @@ class Trainer:
     ) -> None:
         self.fabric = fabric
         self.bare_model, self.bare_optimizer = model, optimizer
-        self.model, self.optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
+        memory = torch.contiguous_format if settings.plain else torch.channels_last
+        self.model, self.optimizer = fabric.setup(model.to(memory_format=memory), optimizer)
         self.sampler = sampler
         self.reader = reader
         self.settings = settings

@@ -79,3 +79,31 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_more_places_in_a_batch_than_there_are_is_refused(ready: Layout) -> None:
     with pytest.raises(ConfigError, match="places_per_batch is 500, but there are 36 places"):
         stages.train(ready, tiny_experiment(ready, "training.places_per_batch=500"), tracker=NullTracker())
+
+
+def test_the_plain_path_computes_in_float32_unless_it_is_told_otherwise(ready: Layout) -> None:
+    def precision(*overrides: str) -> str:
+        training = tiny_experiment(ready, *overrides).training
+        assert training is not None
+        return fit.precision_of(training, "cpu")
+
+    assert precision("training.plain=true", "training.precision=auto") == "32-true"
+    assert precision("training.plain=true", "training.precision=bf16-mixed") == "bf16-mixed"
+    assert precision("training.plain=false", "training.precision=32-true") == "32-true"
+
+
+@pytest.mark.parametrize(("plain", "last"), [("true", False), ("false", True)])
+def test_the_plain_path_keeps_channels_first(
+    ready: Layout, monkeypatch: pytest.MonkeyPatch, plain: str, last: bool
+) -> None:
+    seen: list[bool] = []
+
+    class Looking(loop.Trainer):
+        def run(self) -> Any:
+            weights = [value for value in self.model.parameters() if value.dim() == 4 and value.shape[-1] > 1]
+            seen.append(all(value.is_contiguous(memory_format=torch.channels_last) for value in weights))
+            return super().run()
+
+    monkeypatch.setattr(fit, "Trainer", Looking)
+    stages.train(ready, tiny_experiment(ready, f"training.plain={plain}", "training.epochs=1"), tracker=NullTracker())
+    assert seen == [last]
