@@ -115,6 +115,7 @@ def test_runs_of_wandb_are_found_by_the_fingerprint_in_their_names(chain_layout:
     folder = chain_layout.wandb() / "wandb" / f"offline-run-20261123_100000-{run_id}"
     folder.mkdir(parents=True)
     (folder / f"run-{run_id}.wandb").touch()
+    rewrite(chain_layout, "checkpoint/demo", metadata={})  # as versions before wrote it
     assert chain(chain_layout)["checkpoint/demo"].wandb_runs == (run_id,)
     rewrite(chain_layout, "checkpoint/demo", metadata={"wandb_run": "train-noted"})
     assert chain(chain_layout)["checkpoint/demo"].wandb_runs == ("train-noted",)
