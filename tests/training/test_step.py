@@ -133,6 +133,10 @@ def test_batch_norm_counts_every_piece_once() -> None:
 @pytest.mark.parametrize("micro_batch", [None, 7])
 def test_the_host_waits_for_nothing(micro_batch: int | None) -> None:
     batch, images = images_of(6)
+    # What a process computes once (tables of the augmentation) is no part of a step.
+    step_of(cpu(), convap().train(), micro_batch=micro_batch, augmentation=RandAugment())(
+        batch, images, epoch=0, step=0
+    )
     step = step_of(cpu(), convap().train(), micro_batch=micro_batch, augmentation=RandAugment())
     for number in range(2):  # the first one makes the optimizer's state
         with Dispatched() as seen:
