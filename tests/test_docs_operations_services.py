@@ -105,7 +105,9 @@ def test_make_serve_shows_without_letting_anyone_act_on_loopback_alone_and_ends_
     health = "{ instance { daemonHealth { allDaemonStatuses { healthy required } } } }"
     wait_for(lambda: all_healthy(asked(port, health)), within_s=120)
     assert listening_addresses(port) == {"127.0.0.1"}
-    (daemon,) = (pid for pid, line in descendants(process.pid) if "dagster-daemon run" in line)
+    (daemon,) = (
+        pid for pid, line in descendants(process.pid) if line.split()[1:2] == [f"{sys.prefix}/bin/dagster-daemon"]
+    )
     everything = [pid for pid, _ in descendants(process.pid)]
     os.kill(daemon, signal.SIGTERM)
     assert process.wait(timeout=90) != 0
@@ -130,7 +132,7 @@ def listening_addresses(port: int) -> set[str]:
 
 
 def descendants(parent: int) -> list[tuple[int, str]]:
-    shown = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in shown.splitlines()]
     found, above = [], {parent}
     while children := [row for row in rows if int(row[1]) in above]:
