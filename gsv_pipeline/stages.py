@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import compose, recipes
-from gsv_pipeline.benchmarks import held_out_cities
 from gsv_pipeline.benchmarks.choice import how_to_validate
-from gsv_pipeline.config import AUTO, Experiment
+from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.options import ExtractionOptions
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.fetching import expected_cities, has_changed_in_place, look_at, plan_fetch
@@ -24,7 +23,6 @@ from gsv_pipeline.manifest import read_manifest, require, why_stale, write_json
 from gsv_pipeline.production import Output, StageResult, produce
 from gsv_pipeline.sources.location import listing_of, read_location
 from gsv_pipeline.sources.own import dataset_row
-from gsv_pipeline.sources.published import canonical_city
 from gsv_pipeline.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -84,54 +82,23 @@ def build_catalog(
     require(layout, recipes.dataset(layout, dataset))
     location = read_location(layout.dataset(dataset))
     found = read_manifest(layout.catalog(dataset))
-    admitted = (
-        found.config.get("max_quarantined") if found else None
-    )  # what a person once said holds until they say more
+    # What a person once said holds until they say more.
+    admitted = found.config.get("max_quarantined") if found else None
     limit = next(share for share in (max_quarantined, admitted, row.max_quarantined) if share is not None)
     recipe = recipes.catalog_of(layout, dataset, look_at(location, look=look, limit=limit, found=found))
-    is_usable = found is not None and found.versions == recipe.versions
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.catalog.build import build_catalog as build
-        from gsv_pipeline.catalog.build import write_built
-        from gsv_pipeline.catalog.report import REPORT_FILE, REPORT_PAGE
-        from gsv_pipeline.catalog.schema import CATALOG_FILE
-        from gsv_pipeline.catalog.validate import Published
-        from gsv_pipeline.reports.validation_page import city_rows, write_validation_page
-
-        built = build(
-            location,
+        previous = recipe.path if found is not None and found.versions == recipe.versions else None
+        return compose.write_catalog(
+            layout,
+            dataset,
             target=target,
-            previous=recipe.path if is_usable else None,
-            level=look,
+            previous=previous,
+            look=look,
             limit=limit,
+            expected=expected_cities(layout, dataset),
             again=force,
-            published=Published(expected_cities(layout, dataset), row.num_images, row.num_places),
             tracker=tracker,
-        )
-        write_built(built, target)
-        write_json(target / REPORT_FILE, built.report.to_json())
-        report, table = built.report, built.table
-        write_validation_page(
-            target / REPORT_PAGE,
-            report,
-            dataset=dataset,
-            facts={"data set": row.description, "licence": row.licence, "lies in": str(location.root)},
-            cities=city_rows(table, built.quarantine),
-            quarantine=built.quarantine,
-        )
-        return Output(
-            {
-                "images": len(table),
-                "places": table["place_id"].nunique(),
-                "cities": sorted(table["city"].unique()),
-                "cities_unchanged": built.reused,
-                "quarantined": report.quarantined,
-                "warnings": sum(item.count for item in report.warnings),
-                "sound": report.is_sound,
-                "report": str(recipe.path / REPORT_PAGE),
-            },
-            version_files=(CATALOG_FILE,),
         )
 
     return produce(layout, recipe, write, tracker=tracker, force=force or look == "full")
@@ -433,34 +400,4 @@ def check_experiment(layout: Layout, experiment: Experiment) -> None:
     Raises:
         ConfigError: The first thing that does not fit.
     """
-    from gsv_pipeline.training.fit import check_training
-
-    _check_places(layout, experiment)
-    compose.check_model_of(layout, experiment)
-    if experiment.weights is not None:
-        recipes.file_hash(experiment.weights)
-    if experiment.training is not None:
-        check_training(experiment.training)
-        for benchmark in experiment.training.validation:
-            if benchmark != AUTO:
-                compose.check_validation(layout, experiment, benchmark)
-
-
-def _check_places(layout: Layout, experiment: Experiment) -> None:
-    from gsv_pipeline.places.select import known_city
-
-    dataset_row(layout, experiment.dataset)
-    held_out = held_out_cities(experiment.dataset)
-    catalog = read_manifest(layout.catalog(experiment.dataset))
-    known = catalog.metadata.get("cities") if catalog else None
-    places = experiment.places
-    if isinstance(known, list):
-        for name in (*(places.cities or ()), *(places.exclude_cities or ())):
-            known_city(name, known)
-    for name in places.cities or ():
-        city = known_city(name, known) if isinstance(known, list) else canonical_city(name)
-        if city in held_out:
-            raise ConfigError(
-                f"experiment '{experiment.name}' trains on {city}, and benchmark '{held_out[city]}' tests on it. "
-                "Take it out of places.cities."
-            )
+    compose.check_experiment(layout, experiment)

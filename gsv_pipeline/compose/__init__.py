@@ -1,5 +1,6 @@
 """What stages need from several rooms at once: selections, models, training, scores, matches."""
 
+from gsv_pipeline.compose.baselines import score_baselines
 from gsv_pipeline.compose.benchmarks import (
     assemble_benchmark,
     check_validation,
@@ -7,6 +8,8 @@ from gsv_pipeline.compose.benchmarks import (
     refuse_absent,
     restriction,
 )
+from gsv_pipeline.compose.cataloguing import write_catalog
+from gsv_pipeline.compose.checking import check_experiment
 from gsv_pipeline.compose.embedding import (
     assist_embedding,
     clear_extraction,
@@ -15,11 +18,11 @@ from gsv_pipeline.compose.embedding import (
     write_embeddings,
 )
 from gsv_pipeline.compose.exporting import CARD_FILE, card_facts, reports_of
+from gsv_pipeline.compose.extraction import benchmark_paths, describe_side
 from gsv_pipeline.compose.indexing import index_facts, measure_indexes, write_index
 from gsv_pipeline.compose.matching import FolderMatches, match_folders
 from gsv_pipeline.compose.models import (
     build_model_of,
-    check_model_of,
     input_versions,
     load_model,
     model_arguments,
@@ -37,14 +40,7 @@ from gsv_pipeline.compose.names import (
 )
 from gsv_pipeline.compose.recomputed import changed_answers
 from gsv_pipeline.compose.reduction import measure_pca, refuse_without_training, write_pca
-from gsv_pipeline.compose.scoring import (
-    benchmark_paths,
-    describe_side,
-    log_evaluation,
-    predict_only,
-    score_baselines,
-    score_experiment,
-)
+from gsv_pipeline.compose.scoring import log_evaluation, predict_only, score_experiment
 from gsv_pipeline.compose.selection import load_catalog, require_sound, select
 from gsv_pipeline.compose.showing import what_to_show
 from gsv_pipeline.compose.training import assist_training, refuse_changed_training, train_model
@@ -67,7 +63,7 @@ __all__ = [
     "build_model_of",
     "card_facts",
     "changed_answers",
-    "check_model_of",
+    "check_experiment",
     "check_validation",
     "clear_extraction",
     "describe_side",
@@ -96,6 +92,7 @@ __all__ = [
     "settled_options",
     "train_model",
     "what_to_show",
+    "write_catalog",
     "write_embeddings",
     "write_index",
     "write_pca",

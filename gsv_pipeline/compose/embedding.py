@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
+from gsv_pipeline.compose.extraction import describe_side
 from gsv_pipeline.compose.models import load_model
-from gsv_pipeline.compose.scoring import describe_side
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings import PRECISION
 from gsv_pipeline.embeddings.options import ExtractionOptions

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gsv_pipeline.compose.extraction import image_reader
 from gsv_pipeline.compose.models import load_model
-from gsv_pipeline.compose.scoring import image_reader
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.tracking import Tracker
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

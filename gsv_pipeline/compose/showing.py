@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.models import load_model
-from gsv_pipeline.compose.scoring import benchmark_paths, image_reader
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_json, read_manifest, write_json

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
 from gsv_pipeline.compose.decoded import keep_decoded
+from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.gallery import ValidationGallery
 from gsv_pipeline.compose.models import build_model_of
 from gsv_pipeline.compose.names import HISTORY_FILE, METRICS_FILE, MODEL_FILE
 from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs
-from gsv_pipeline.compose.scoring import benchmark_paths, image_reader
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.hardware import choose_device

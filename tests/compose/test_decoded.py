@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsv_pipeline.compose.decoded import keep_decoded
-from gsv_pipeline.compose.scoring import image_reader
+from gsv_pipeline.compose.extraction import image_reader
 from gsv_pipeline.config import ImageInput
 from gsv_pipeline.images import reader as images_reader
 from gsv_pipeline.layout import Layout

@@ -13,6 +13,7 @@ from tests.perf.augmentation_rows import AUGMENTATION_ROWS
 from tests.perf.benchmark_rows import BENCHMARK_ROWS
 from tests.perf.catalog_rows import CATALOG_ROWS
 from tests.perf.embedding_rows import EMBEDDING_ROWS
+from tests.perf.epoch_rows import EPOCH_ROWS
 from tests.perf.loader_rows import LOADER_ROWS
 from tests.perf.loss_rows import LOSS_ROWS
 from tests.perf.measure import Row, in_turn
@@ -62,6 +63,7 @@ ROWS: Final[Mapping[str, Callable[[], Row]]] = {
     **LOSS_ROWS,
     **AUGMENTATION_ROWS,
     **TRAINING_ROWS,
+    **EPOCH_ROWS,
     **BENCHMARK_ROWS,
     **EMBEDDING_ROWS,
     **SEARCH_ROWS,
