@@ -1,14 +1,27 @@
-"""Which device and which precision: the best that is there, or what the experiment asks for."""
+"""Device and precision: the best that is there, or what the experiment asks for; and memory that has run out."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from gsv_pipeline.errors import ConfigError
 
+if TYPE_CHECKING:
+    import torch
+
 Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
 AUTO: Final = "auto"
+
+_NO_MEMORY: Final = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "alloc_failed",
+)
+"""In lower case: of CUDA, of torch's allocators for the CPU on Windows and elsewhere, of the system, of cuBLAS."""
 
 
 def choose_device() -> str:
@@ -53,6 +66,24 @@ def spare_core(device: str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that an allocation failed, on a device or on the host."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
+
+
+def give_back(device: "torch.device") -> None:
+    """Free what nobody refers to any more, so that a smaller piece finds room in one stretch."""
+    import torch
+
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _cpu_has_bf16() -> bool:

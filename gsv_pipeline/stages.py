@@ -378,9 +378,10 @@ def evaluate(
 
 def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) -> StageResult:
     """All recall reports on disk side by side: `leaderboard.json` and a page."""
-    from gsv_pipeline.reports.collect import collect_rows, reports_on_disk
+    from gsv_pipeline.evaluation.history import finished_reports
+    from gsv_pipeline.reports.collect import collect_rows
 
-    folders = reports_on_disk(layout)
+    folders = finished_reports(layout)
     versions = {layout.key(folder): manifest.data_version for folder, manifest in folders.items()}
 
     def write(target: Path) -> Output:

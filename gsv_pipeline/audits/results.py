@@ -8,10 +8,10 @@ from gsv_pipeline import recipes
 from gsv_pipeline.acceptance import judge_report
 from gsv_pipeline.audits import Verdict
 from gsv_pipeline.config import Experiment
+from gsv_pipeline.evaluation.history import finished_reports
 from gsv_pipeline.evaluation.score import RECALL_FILE, load_baselines, load_score
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import require
-from gsv_pipeline.reports.collect import reports_on_disk
 from gsv_pipeline.reports.leaderboard import LEADERBOARD_FILE
 from gsv_pipeline.tracking import Tracker
 
@@ -63,7 +63,7 @@ def audit_leaderboard(layout: Layout, *, tracker: Tracker) -> dict[str, Verdict]
     """Whether the leaderboard knows every report on disk."""
     # Any leaderboard will do: one that is older than a report is exactly what is looked for.
     require(layout, replace(recipes.leaderboard(layout, {}), config=None))
-    reports = {(folder.parent.name, folder.name) for folder in reports_on_disk(layout)}
+    reports = {(folder.parent.name, folder.name) for folder in finished_reports(layout)}
     rows = json.loads((layout.leaderboard() / LEADERBOARD_FILE).read_text(encoding="utf-8"))
     known = {(row["benchmark"], row["experiment"]) for row in rows if "of" not in row}
     absent = [f"{experiment} on {benchmark}" for benchmark, experiment in sorted(reports - known)]

@@ -36,10 +36,10 @@ class ReportOnDisk:
 
 def reports_of(layout: Layout, experiment: Experiment) -> list[ReportOnDisk]:
     """The experiment's recall reports that are up to date; one of older weights would state a wrong recall."""
-    from gsv_pipeline.reports.collect import reports_on_disk
+    from gsv_pipeline.evaluation.history import finished_reports
 
     found = []
-    for folder, manifest in reports_on_disk(layout).items():
+    for folder, manifest in finished_reports(layout).items():
         benchmark = folder.parent.name
         if folder.name != experiment.name or why_stale(layout, recipes.recall_report(layout, experiment, benchmark)):
             continue

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gsv_pipeline.embeddings import PRECISION
 from gsv_pipeline.errors import RunError
-from gsv_pipeline.hardware import choose_precision
+from gsv_pipeline.hardware import choose_precision, give_back, is_out_of_memory
 from gsv_pipeline.models.folding import fold_batch_norm, store_in_16_bits
 from gsv_pipeline.models.normalise import normalise, to_channels_first
 from gsv_pipeline.tracking import Tracker
@@ -23,7 +23,6 @@ CACHED_PIXELS: Final = 4 * 320 * 320
 ResNet50 in bf16 describes four images of 320 px a third faster than eight."""
 
 _TYPES: Final = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-_NO_MEMORY: Final = ("out of memory", "can't allocate memory")
 
 Float = npt.NDArray[np.float32]
 
@@ -115,8 +114,7 @@ class Describer:
         self._tracker.message(f"torch.compile does not work here ({reason}); going on without it, more slowly.")
 
     def _take_less(self, tried: int, error: RuntimeError) -> None:
-        text = str(error).lower()
-        if not (isinstance(error, torch.OutOfMemoryError) or any(words in text for words in _NO_MEMORY)):
+        if not is_out_of_memory(error):
             raise error
         if tried == 1:
             raise RunError(
@@ -125,8 +123,7 @@ class Describer:
             ) from error
         self._at_once = tried // 2
         self._tracker.message(f"Out of memory with {tried} images at once; going on with {self._at_once}.")
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_back(self.device)
 
 
 def _prepared(model: nn.Module, dtype: torch.dtype | None) -> nn.Module:

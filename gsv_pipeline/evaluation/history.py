@@ -45,20 +45,22 @@ def append_history(layout: Layout, experiment: str, benchmark: str) -> Entry | N
 def catch_up(layout: Layout) -> list[Entry]:
     """Add the reports on disk whose line is missing: made before there was a history, or by a run that was killed."""
     added = []
-    for folder in finished_reports(layout):
+    for folder, manifest in finished_reports(layout).items():
         benchmark, experiment = folder.parent.name, folder.name
-        entries, manifest = read_history(layout.history(benchmark, experiment)), read_manifest(folder)
-        if manifest and not any(
-            (item.report, item.date) == (manifest.data_version, manifest.created) for item in entries
-        ):
+        made = (manifest.data_version, manifest.created)
+        if all((item.report, item.date) != made for item in read_history(layout.history(benchmark, experiment))):
             added.append(append_history(layout, experiment, benchmark))
     return [entry for entry in added if entry is not None]
 
 
-def finished_reports(layout: Layout) -> list[Path]:
-    """Folders of the recall reports on disk, sorted by benchmark and experiment."""
+def finished_reports(layout: Layout) -> dict[Path, Manifest]:
+    """Folder -> manifest of every recall report on disk, sorted by benchmark and experiment.
+
+    Where answers are hidden there are predictions and no recall, so no report.
+    """
     folders = (path for path in layout.entries("recall_report") if layout.owner(path) == path)
-    return [folder for folder in folders if (folder / RECALL_FILE).is_file() and read_manifest(folder)]
+    found = {folder: read_manifest(folder) for folder in folders if (folder / RECALL_FILE).is_file()}
+    return {folder: manifest for folder, manifest in found.items() if manifest is not None}
 
 
 def histories(layout: Layout, experiment: str | None = None) -> dict[tuple[str, str], list[Entry]]:

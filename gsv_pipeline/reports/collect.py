@@ -8,23 +8,12 @@ from gsv_pipeline.benchmarks.own import benchmark_rows
 from gsv_pipeline.evaluation.outcomes import Outcomes, compare_outcomes, load_outcomes
 from gsv_pipeline.evaluation.score import RECALL_FILE, Score, load_baselines, load_score
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Manifest, read_json, read_manifest
+from gsv_pipeline.manifest import Manifest, read_json
 from gsv_pipeline.reports import tables
 from gsv_pipeline.reports.data import LeaderboardRow
 from gsv_pipeline.reports.recall_report import PAGE_FILE
 
 COST_FILE: Final = "cost.json"
-
-
-def reports_on_disk(layout: Layout) -> dict[Path, Manifest]:
-    """Folder -> manifest of every finished recall report, sorted by benchmark and experiment.
-
-    Where answers are hidden there are predictions and no recall, so no report.
-    """
-    folders = sorted(path.parent for path in (layout.root / "recall_report").glob("*/*/manifest.json"))
-    finished = [folder for folder in folders if not folder.name.startswith(".") and folder.suffix != ".previous"]
-    found = {folder: read_manifest(folder) for folder in finished if (folder / RECALL_FILE).is_file()}
-    return {folder: manifest for folder, manifest in found.items() if manifest is not None}
 
 
 def collect_rows(layout: Layout, reports: Mapping[Path, Manifest]) -> list[LeaderboardRow]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.evaluation.recall import first_hits
 from gsv_pipeline.geo import distance_m
 from gsv_pipeline.reports.data import ReportData
 
@@ -31,11 +32,8 @@ def first_correct_ranks(
     Returns:
         [Q] ranks.
     """
-    ranks = np.zeros(len(predictions), dtype=np.int64)
-    for query, (predicted, correct) in enumerate(zip(predictions, positives, strict=True)):
-        found = np.flatnonzero(np.isin(predicted, correct))
-        ranks[query] = found[0] + 1 if len(found) else 0
-    return ranks
+    hits = first_hits(predictions, positives)
+    return np.where(hits < predictions.shape[1], hits + 1, 0)
 
 
 def answerable(positives: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.bool_]:

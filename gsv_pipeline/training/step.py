@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gsv_pipeline.errors import TrainingError
+from gsv_pipeline.hardware import give_back, is_out_of_memory
 from gsv_pipeline.places.sampling import PlaceBatch
 from gsv_pipeline.tracking import Tracker
 from gsv_pipeline.training.augmentation import Augmentation
@@ -18,7 +19,6 @@ from gsv_pipeline.training.gather import own_share
 from gsv_pipeline.training.gradient_cache import GradientCache, cut
 from gsv_pipeline.training.judge import Judge, Judged
 from gsv_pipeline.training.losses.pair_loss import Objective
-from gsv_pipeline.training.memory import give_back, is_out_of_memory
 from gsv_pipeline.training.pixels import Pixels, Uploads
 from gsv_pipeline.training.statistics import Statistics
 from gsv_pipeline.training.update import Update

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from gsv_pipeline.errors import TrainingError
+from gsv_pipeline.hardware import is_out_of_memory
 from gsv_pipeline.tracking import NullTracker
-from gsv_pipeline.training.memory import is_out_of_memory
 from gsv_pipeline.training.step import TrainingStep
 from tests.training.small_steps import convap, cpu, images_of, step_of
 
