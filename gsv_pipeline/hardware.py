@@ -60,8 +60,17 @@ def spare_core(device: str) -> Iterator[None]:
         return
     import torch
 
+    with torch_threads(max(1, torch.get_num_threads() - 1)):
+        yield
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let an operation of torch use `count` threads, inside the block."""
+    import torch
+
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before - 1))
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -5,9 +5,8 @@ than 2ε below the k-th best rounded one. If fewer rows than were kept come that
 scores decide. A query for which that cannot be said is searched again without rounding.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gsv_pipeline.hardware import torch_threads
 from gsv_pipeline.index.tensors import as_tensor
 
 KEPT_PER_RESULT: Final = 2
@@ -97,19 +97,9 @@ def _exact_scores(database: Float, queries: Float, rows: Tensor, *, close: Tenso
     threads = torch.get_num_threads()
     parts = [range(number, len(queries), threads) for number in range(threads)]
     rooms = torch.empty(threads, rows.shape[1], vectors.shape[1])
-    with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
+    with torch_threads(1), ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, parts, rooms))
     return exact
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _spread(length: int, count: int) -> npt.NDArray[np.int64]:

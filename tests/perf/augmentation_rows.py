@@ -5,8 +5,7 @@ operations one image after the other, which is `plain`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
+from gsv_pipeline.hardware import torch_threads
 from gsv_pipeline.training.augmentation import RandAugment, image_seeds
 from gsv_pipeline.training.augmentation.device_batch import apply_on_device
 from gsv_pipeline.training.augmentation.plain_ops import apply_plain
@@ -40,7 +40,7 @@ def augment_planes() -> Row:
 def augment_plain() -> Row:
     """The CPU version against the plain one, both to a new float batch."""
     images, seeds = _images(), image_seeds(1, 0, np.arange(NUM_IMAGES))
-    with _one_thread():
+    with torch_threads(1):
         times = in_turn(
             lambda: RandAugment(plain=True).augment(images, seeds),
             lambda: RandAugment().augment(images, seeds),
@@ -53,7 +53,7 @@ def augment_device() -> Row:
     """The accelerator's version on a CPU: not meant for it, but it should not be a trap either."""
     images, seeds = _images().contiguous(), image_seeds(1, 0, np.arange(NUM_IMAGES))
     plan = draw_plan(seeds, num_ops=3, magnitude=9, height=SIDE, width=SIDE)
-    with _one_thread():
+    with torch_threads(1):
         times = in_turn(lambda: apply_plain(images, plan), lambda: apply_on_device(images, plan), rounds=3)
     return _row("augment_device", times, goal=0.4, note="plain=true; the accelerator's operations run on a CPU")
 
@@ -77,7 +77,7 @@ def _against_pillow(name: str, images: Tensor, *, goal: float, note: str) -> Row
             buffer.copy_(images[row : row + 1])  # as a decoder leaves it: in the cache
             augmentation.augment_uint8(buffer, seeds[row : row + 1], out=buffer)
 
-    with _one_thread():
+    with torch_threads(1):
         times = in_turn(lambda: [reference(image) for image in pillow], one_by_one, rounds=5)
     return _row(name, times, goal=goal, note=note)
 
@@ -94,13 +94,3 @@ def _images() -> Tensor:
     smooth = torch.nn.functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear") * 235
     grain = torch.randint(0, 20, smooth.shape, dtype=torch.uint8, generator=generator)
     return (smooth.to(torch.uint8) + grain).contiguous(memory_format=torch.channels_last)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -3,8 +3,7 @@
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from gsv_pipeline.hardware import torch_threads
 from tests.perf.measure import Row, in_turn
 
 SIDE: Final = 320
@@ -48,7 +48,7 @@ def embed_files() -> Row:
 
     plain, ours = _model("resnet18"), _model("resnet18")
     seconds, cosines = [0.0, 0.0], []
-    with _threads(2), tempfile.TemporaryDirectory() as folder:
+    with torch_threads(2), tempfile.TemporaryDirectory() as folder:
         paths = _files(Path(folder))
         size = NUM_FILES // PIECES
         _plain_way(plain, paths[:16])  # warm
@@ -94,7 +94,7 @@ def _model_row(name: str, backbone: str, *, goal: float) -> Row:
         described: torch.Tensor = model(transforms.functional.normalize(pixels, MEAN, STD))
         return described
 
-    with _threads(1), torch.inference_mode():
+    with torch_threads(1), torch.inference_mode():
         describer = Describer(model, precision="auto", tracker=NullTracker())
         cosine = float((describer(images) * eager().numpy()).sum(axis=1).min())
         _assert_cosine(cosine)
@@ -145,13 +145,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _assert_cosine(cosine: float) -> None:
     assert cosine >= LEAST_COSINE, f"the cosine to eager float32 is {cosine}"
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -6,14 +6,14 @@ without a positive pair (FIELD 1.4). Both sides run forward and backward, down t
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import torch
 from pytorch_metric_learning import distances, losses, miners
 from torch import Tensor
 
+from gsv_pipeline.hardware import torch_threads
 from gsv_pipeline.training.losses import build_objective
 from tests.dispatch import Dispatched
 from tests.perf.measure import Row
@@ -29,7 +29,7 @@ Step = Callable[[Tensor, Tensor], tuple[Tensor, float | Tensor]]
 def loss_time() -> Row:
     """One thread, CPU seconds of one step."""
     descriptors, labels = _batch()
-    with _one_thread():
+    with torch_threads(1):
         baseline, ours = _cpu_in_turn(_reference_step(), _our_step(), descriptors, labels)
     return Row("loss", baseline * 1000, ours * 1000, "ms", 3.3, f"CPU time, one thread, {len(labels)} x {DIMENSIONS}")
 
@@ -109,13 +109,3 @@ def _dispatched(step: Step, descriptors: Tensor, labels: Tensor) -> Dispatched:
     with Dispatched() as seen:
         step(descriptors, labels)
     return seen
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

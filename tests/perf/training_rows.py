@@ -6,8 +6,7 @@ one thread. The reference's way calls the library's miner and loss and reads the
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ import torch
 from lightning.fabric import Fabric
 from pytorch_metric_learning import distances, losses, miners
 
-from gsv_pipeline.hardware import choose_precision
+from gsv_pipeline.hardware import choose_precision, torch_threads
 from gsv_pipeline.models.normalise import normalise_plainly
 from gsv_pipeline.models.vpr_model import VPRModel, build_model
 from gsv_pipeline.places.sampling import PlaceBatch
@@ -39,7 +38,7 @@ Step = Callable[[], float]
 
 def train_step(backbone: str, *, goal: float) -> Row:
     """CPU seconds of a step of both, in turn."""
-    with _one_thread():
+    with torch_threads(1):
         baseline, ours = _cpu_in_turn(_reference_step(_model(backbone)), _our_step(_model(backbone)))
     note = f"CPU time an image, one thread, {choose_precision('auto', 'cpu')}; eager float32, as the reference"
     return Row(f"step_{backbone}", baseline / NUM_IMAGES * 1000, ours / NUM_IMAGES * 1000, "ms", goal, note)
@@ -125,13 +124,3 @@ def _cpu_in_turn(*steps: Step) -> list[float]:
             step()
             kept.append(time.process_time() - started)
     return [statistics.median(kept) for kept in times]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
