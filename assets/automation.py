@@ -9,8 +9,9 @@ import dagster as dg
 
 from assets.dataset import CATALOG_ASSETS
 from assets.incidents import incident_of, layout_of
-from assets.jobs import catalog_keys, comparable_benchmarks, evaluation_keys, present_benchmarks
+from assets.jobs import catalog_keys, evaluation_keys
 from assets.partitions import LAYOUT
+from assets.presence import comparable_benchmarks, present_benchmarks, runnable_benchmarks
 from assets.run_requests import new_checkpoints, rebenchmark_requests, revalidate_requests
 from gsv_pipeline.incidents import WEBHOOK_VARIABLE, message_of, post, write_incident
 
@@ -19,14 +20,15 @@ CHECKPOINT_LOOK_S: Final = 30
 INCIDENT_LOOK_S: Final = 10
 
 # Not jobs, but all assets that a run may need: which of them it gets is decided when it is asked for.
-_EVALUATION: Final = dg.AssetSelection.assets(*evaluation_keys(comparable_benchmarks(LAYOUT)))
+_COMPARED: Final = dg.AssetSelection.assets(*evaluation_keys(comparable_benchmarks(LAYOUT)))
+_EVALUATED: Final = dg.AssetSelection.assets(*evaluation_keys(runnable_benchmarks(LAYOUT)))
 _CATALOGS: Final = dg.AssetSelection.assets(*catalog_keys(list(CATALOG_ASSETS)))
 
 
 @dg.schedule(
     cron_schedule="0 3 * * 0",
     execution_timezone=TIMEZONE,
-    target=_EVALUATION,
+    target=_COMPARED,
     description=f"Sundays at 03:00 {TIMEZONE}, for every experiment with an accepted recall: describes, indexes and "
     "evaluates all benchmarks that are there again, although nothing changed. What is retrieved is compared with what "
     "was retrieved before, R@1 with the accepted one, and the history gets a line: that is how drift of packages or "
@@ -55,7 +57,7 @@ def revalidate_monthly(context: dg.ScheduleEvaluationContext) -> Sequence[dg.Run
 
 
 @dg.sensor(
-    target=_EVALUATION,
+    target=_EVALUATED,
     minimum_interval_seconds=CHECKPOINT_LOOK_S,
     description="Benchmarks every checkpoint that is new or has changed, whoever made it (a run, a shell, "
     "`dvc repro`), on all benchmarks that are there; what is up to date is not computed again. When it is switched on "

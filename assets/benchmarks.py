@@ -5,17 +5,16 @@ from pydantic import Field
 
 from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS, column_schema
 from assets.partitions import LAYOUT
+from assets.presence import is_comparable, is_shown
 from assets.resources import Pipeline
 from assets.results import OWNERS, code_version, explained, materialized
 from gsv_pipeline import benchmarks, stages
 from gsv_pipeline.benchmarks import CATALOG, FOLDERS, BenchmarkRow
-from gsv_pipeline.benchmarks.images import is_present
 from gsv_pipeline.benchmarks.own import benchmark_rows
 from gsv_pipeline.sources.own import dataset_rows
 
 GROUP = "benchmark"
 ABSENT_GROUP = "not_fetched"
-RENDERED = "demo"
 _COLUMNS = column_schema("image_id", "place_id", "year", "month", "bearing", "lat", "lon", "content")
 
 
@@ -65,8 +64,25 @@ def group_of(name: str, group: str) -> str:
 
     There are dozens of benchmarks, and most people have the images of a few: the graph shows those.
     """
-    row = _ROWS[name]
-    return group if row.dataset == RENDERED or is_present(LAYOUT, row) else ABSENT_GROUP
+    return group if is_shown(LAYOUT, _ROWS[name]) else ABSENT_GROUP
+
+
+def is_scored(name: str) -> bool:
+    """Whether a benchmark gives recalls; where its answers are hidden, it takes predictions alone."""
+    return _ROWS[name].has_positives
+
+
+def is_compared(name: str) -> bool:
+    """Whether it gives every experiment a recall, so that schedules run it again."""
+    return is_comparable(_ROWS[name])
+
+
+def scored_benchmarks() -> list[str]:
+    """Those with recalls whose images are there: what a person may ask further reports of.
+
+    Assets for dozens of benchmarks that nobody has fetched would hide the graph that matters.
+    """
+    return [name for name, row in _ROWS.items() if row.has_positives and is_shown(LAYOUT, row)]
 
 
 def _inputs(row: BenchmarkRow) -> list[dg.AssetsDefinition]:

@@ -9,37 +9,12 @@ import dagster as dg
 
 from assets.incidents import incident_hook
 from assets.partitions import LAYOUT
+from assets.presence import RENDERED, present_benchmarks, present_catalogs, present_comparable
 from assets.results import RECOMPUTE_TAG
 from gsv_pipeline.benchmarks import BENCHMARKS
-from gsv_pipeline.benchmarks.images import is_present
-from gsv_pipeline.benchmarks.own import benchmark_rows
-from gsv_pipeline.layout import MANIFEST, Layout
-from gsv_pipeline.sources.own import dataset_rows
 
-DEMO: Final = "demo"
 EVALUATION: Final = ("embeddings", "faiss_index", "recall_report")
 """What is made of a checkpoint for each benchmark; all of it takes `recompute`."""
-
-
-def comparable_benchmarks(layout: Layout) -> list[str]:
-    """Benchmarks that give every experiment a recall.
-
-    One whose answers are hidden gives none, and one that differs by experiment fails for whoever trains on all of it:
-    those are run by hand.
-    """
-    return [name for name, row in benchmark_rows(layout).items() if row.has_positives and not row.by_experiment]
-
-
-def present_benchmarks(layout: Layout) -> list[str]:
-    """Those of them whose images are there."""
-    rows = benchmark_rows(layout)
-    return [name for name in comparable_benchmarks(layout) if is_present(layout, rows[name])]
-
-
-def present_catalogs(layout: Layout) -> list[str]:
-    """Data sets that are there and are tabulated."""
-    rows = dataset_rows(layout).items()
-    return [name for name, row in rows if row.has_catalog and (layout.dataset(name) / MANIFEST).is_file()]
 
 
 def evaluation_keys(benchmarks: list[str]) -> list[dg.AssetKey]:
@@ -64,12 +39,13 @@ def full_look_config(datasets: list[str]) -> dict[str, Any]:
 
 
 def _demo() -> dg.AssetSelection:
-    benchmarks = [name for name, row in BENCHMARKS.items() if row.dataset == DEMO]
-    chain = [dg.AssetKey(["dataset", DEMO]), dg.AssetKey(["catalog", DEMO]), dg.AssetKey("places")]
+    benchmarks = [name for name, row in BENCHMARKS.items() if row.dataset == RENDERED]
+    chain = [dg.AssetKey(["dataset", RENDERED]), dg.AssetKey(["catalog", RENDERED]), dg.AssetKey("places")]
     return dg.AssetSelection.assets(*chain, dg.AssetKey("checkpoint"), *evaluation_keys(benchmarks))
 
 
 _PRESENT: Final = present_benchmarks(LAYOUT)
+_COMPARED: Final = present_comparable(LAYOUT)
 _CATALOGS: Final = present_catalogs(LAYOUT)
 _HOOKS: Final = frozenset({incident_hook})
 
@@ -79,7 +55,7 @@ JOBS: Final = [
         selection=_demo(),
         description="The whole chain on the rendered cities, from images to the leaderboard, in one process.",
         # With the partition as a tag, `dagster job execute -j demo` needs no further flag.
-        tags={"dagster/partition": DEMO},
+        tags={"dagster/partition": "demo"},
         executor_def=dg.in_process_executor,
         hooks=_HOOKS,
     ),
@@ -93,13 +69,14 @@ JOBS: Final = [
     dg.define_asset_job(
         "benchmark",
         selection=dg.AssetSelection.assets(*evaluation_keys(_PRESENT)),
-        description="From one experiment's checkpoint to its recall on every benchmark whose data set is there.",
+        description="From one experiment's checkpoint to its recall on every benchmark whose data set is there, and to "
+        "the predictions to hand in where the answers are hidden.",
         executor_def=dg.multiprocess_executor,
         hooks=_HOOKS,
     ),
     dg.define_asset_job(
         "rebenchmark",
-        selection=dg.AssetSelection.assets(*evaluation_keys(_PRESENT)),
+        selection=dg.AssetSelection.assets(*evaluation_keys(_COMPARED)),
         tags={RECOMPUTE_TAG: "true"},
         description="The same again although nothing changed, to see drift of packages or hardware: what is retrieved "
         "is compared with what was retrieved before, and R@1 with the accepted one.",

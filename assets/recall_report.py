@@ -1,21 +1,38 @@
 """`recall_report/<benchmark>`: what training bought."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
-from assets.benchmarks import BENCHMARK_ASSETS, group_of
+from assets.benchmarks import BENCHMARK_ASSETS, group_of, is_compared, is_scored
 from assets.faiss_index import INDEX_ASSETS
 from assets.partitions import EXPERIMENTS
 from assets.resources import Pipeline
 from assets.results import OWNERS, Recompute, code_version, explained, materialized
 from assets.training import POOL
 from gsv_pipeline import evaluation, reports, stages
+from gsv_pipeline.config import Experiment
+from gsv_pipeline.layout import Layout
 
 GROUP = "report"
 FRESH: Final = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=15))
 """`rebenchmark_weekly` keeps it: one week that was missed, then two."""
+
+_WITH_RECALL: Final = (
+    "Recall@K on `{name}` with 95 % intervals, beside the untrained model, a colour histogram and a grey thumbnail, "
+    "and `report.html` that shows it all. The tab Plots draws R@1 over time and experiments."
+    "\n\n**Costs** seconds, and once per architecture the embedding by the untrained model. With `recompute: true` "
+    "what is retrieved is compared with what was retrieved before: `other_first_answers` counts the queries."
+    "\n\n**When it fails** the message names the artifact to make first. When its check `not_worse` fails, R@1 is "
+    "below the accepted one by more than chance: find the change, or accept it (`gsv-pipeline accept`)."
+)
+_PREDICTIONS_ALONE: Final = (
+    "Predictions on `{name}`, whose answers are hidden: `predictions.parquet`, and `msls_predictions.txt` as the "
+    "challenge takes it. There is no recall, so it has no row in the leaderboard and no schedule compares it."
+    "\n\n**Costs** seconds.\n\n**When it fails** the message names the artifact to make first."
+)
+_FRESH: Final = "\n\n**Fresh** for 8 days, overdue after 15: the schedule `rebenchmark_weekly` keeps it so."
 
 
 def report_asset(name: str) -> dg.AssetsDefinition:
@@ -29,30 +46,35 @@ def report_asset(name: str) -> dg.AssetsDefinition:
         kinds={"report", "wandb"},
         owners=OWNERS,
         code_version=code_version(evaluation, reports),
-        freshness_policy=FRESH,
+        freshness_policy=FRESH if is_compared(name) else None,
         pool=POOL,  # the untrained model describes the benchmark here, once per architecture
-        description=f"Recall@K on `{name}` with 95 % intervals, beside the untrained model, a colour histogram and a "
-        "grey thumbnail, and `report.html` that shows it all. The tab Plots draws R@1 over time and experiments."
-        "\n\n**Costs** seconds, and once per architecture the embedding by the untrained model. With `recompute: true` "
-        "what is retrieved is compared with what was retrieved before: `other_first_answers` counts the queries."
-        "\n\n**When it fails** the message names the artifact to make first. When its check `not_worse` fails, R@1 is "
-        "below the accepted one by more than chance: find the change, or accept it (`gsv-pipeline accept`)."
-        "\n\n**Fresh** for 8 days, overdue after 15: the schedule `rebenchmark_weekly` keeps it so.",
+        description=_description(name),
     )
     def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Recompute) -> dg.MaterializeResult[None]:
-        from gsv_pipeline.reports import summaries
-        from gsv_pipeline.reports.recall_report import PAGE_FILE
-
         with explained():
             layout, experiment = pipeline.layout(), pipeline.experiment(context.partition_key)
             result = stages.evaluate(
                 layout, experiment, name, tracker=pipeline.tracker(context), force=config.asked(context)
             )
-            table = summaries.recall_table(layout, experiment, name)
-            curve = summaries.recall_figure(layout, experiment, name)
-            return materialized(result, page=PAGE_FILE, recall=table, recall_curve=curve)
+            return materialized(result, **_shown(layout, experiment, name))
 
     return asset
+
+
+def _description(name: str) -> str:
+    text = _WITH_RECALL if is_scored(name) else _PREDICTIONS_ALONE
+    return text.format(name=name) + (_FRESH if is_compared(name) else "")
+
+
+def _shown(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
+    """The recalls and their page; nothing more than the facts of the stage where the answers are hidden."""
+    from gsv_pipeline.reports import summaries
+    from gsv_pipeline.reports.recall_report import PAGE_FILE
+
+    if not is_scored(name):
+        return {}
+    table = summaries.recall_table(layout, experiment, name)
+    return {"page": PAGE_FILE, "recall": table, "recall_curve": summaries.recall_figure(layout, experiment, name)}
 
 
 REPORT_ASSETS = {name: report_asset(name) for name in INDEX_ASSETS}

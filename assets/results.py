@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 import dagster as dg
@@ -61,6 +61,7 @@ def materialized(
     *,
     rows: str = "",
     page: str = "",
+    numbers: Mapping[str, float] = MappingProxyType({}),
     sample: Sequence[Mapping[str, str | int | float | bool | None]] = (),
     **pictures: str,
 ) -> dg.MaterializeResult[None]:
@@ -70,6 +71,7 @@ def materialized(
         result: As the stage returned it.
         rows: Which entry of its metadata is the headline number.
         page: Its HTML file.
+        numbers: What the UI plots over time and experiments, by name.
         sample: Its first rows.
         pictures: Markdown by title.
     """
@@ -89,7 +91,7 @@ def materialized(
     if rows in result.metadata:
         facts["dagster/row_count"] = int(result.metadata[rows])
     told = {name: shown for name, value in result.metadata.items() if (shown := _in_a_line(value)) is not None}
-    return dg.MaterializeResult(metadata={**told, **facts}, data_version=dg.DataVersion(result.data_version))
+    return dg.MaterializeResult(metadata={**told, **numbers, **facts}, data_version=dg.DataVersion(result.data_version))
 
 
 def _in_a_line(value: Any) -> Any:

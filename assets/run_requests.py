@@ -9,15 +9,9 @@ import dagster as dg
 
 from assets.dataset import CATALOG_ASSETS
 from assets.embeddings import Precision
-from assets.jobs import (
-    catalog_keys,
-    evaluation_keys,
-    full_look_config,
-    present_benchmarks,
-    present_catalogs,
-    recompute_config,
-)
+from assets.jobs import catalog_keys, evaluation_keys, full_look_config, recompute_config
 from assets.partitions import EXPERIMENTS
+from assets.presence import present_benchmarks, present_catalogs, present_comparable
 from assets.recall_report import REPORT_ASSETS
 from gsv_pipeline import recipes
 from gsv_pipeline.acceptance import accepted_experiments
@@ -44,7 +38,7 @@ class NewCheckpoints:
 
 def rebenchmark_requests(layout: Layout, at: datetime) -> list[dg.RunRequest]:
     """A run for each accepted experiment: everything after its checkpoint, again, on all benchmarks that are there."""
-    benchmarks, experiments = _benchmarks(layout), set(EXPERIMENTS.get_partition_keys())
+    benchmarks, experiments = _loaded(present_comparable(layout)), set(EXPERIMENTS.get_partition_keys())
     return [
         dg.RunRequest(
             run_key=f"{at.isoformat()} {name}",
@@ -72,7 +66,7 @@ def revalidate_requests(layout: Layout, at: datetime) -> list[dg.RunRequest]:
 
 def new_checkpoints(layout: Layout, known: Mapping[str, str]) -> NewCheckpoints:
     """Checkpoints on disk, whoever made them, that are others than `known` (experiment -> data version)."""
-    benchmarks = _benchmarks(layout)
+    benchmarks = _loaded(present_benchmarks(layout))
     found = {name: version for name in EXPERIMENTS.get_partition_keys() if (version := _version(layout, name))}
     requests, remarks = [], []
     for name in sorted(name for name, version in found.items() if known.get(name) != version):
@@ -89,9 +83,9 @@ def new_checkpoints(layout: Layout, known: Mapping[str, str]) -> NewCheckpoints:
     return NewCheckpoints(requests, found, remarks)
 
 
-def _benchmarks(layout: Layout) -> list[str]:
-    """Present ones; one that was defined since the code location was loaded has no assets yet."""
-    return [name for name in present_benchmarks(layout) if name in REPORT_ASSETS]
+def _loaded(benchmarks: list[str]) -> list[str]:
+    """Those with assets; one that was defined since the code location was loaded has none yet."""
+    return [name for name in benchmarks if name in REPORT_ASSETS]
 
 
 def _version(layout: Layout, experiment: str) -> str:

@@ -356,7 +356,7 @@ def evaluate(
         baselines = compose.score_baselines(layout, experiment, benchmark, tracker=tracker)
         shown = compose.what_to_show(layout, experiment, benchmark, target=target, with_images=asked)
         write_recall_report(layout, experiment, benchmark, target=target, score=score, baselines=baselines, shown=shown)
-        compose.log_evaluation(layout, experiment, benchmark, scores=[score, *baselines], tracker=tracker)
+        logged = compose.log_evaluation(layout, experiment, benchmark, scores=[score, *baselines], tracker=tracker)
         changed = compose.changed_answers(layout, experiment, benchmark, target=target, tracker=tracker)
         return Output(
             {
@@ -364,6 +364,7 @@ def evaluate(
                 "R@1 interval": [round(value, 4) for value in score.interval_at[1]],
                 **{f"{item.name} R@1": round(item.recall_at[1], 4) for item in baselines},
                 **changed,
+                **logged,
             },
             version_files=("recall.json", "predictions.npy"),
         )

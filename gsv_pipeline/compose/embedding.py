@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import recipes
 from gsv_pipeline.compose.extraction import describe_side
 from gsv_pipeline.compose.models import load_model
+from gsv_pipeline.compose.runs import describe_run, run_facts
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings import PRECISION
 from gsv_pipeline.embeddings.options import ExtractionOptions
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gsv_pipeline.training.processes import Processes
 
 SIDES = ("database", "queries")
+LOGGED: Final = ("images_per_s", "megabytes", "batch_size", "broken_images")
 
 
 def settled_options(options: ExtractionOptions, processes: "Processes") -> ExtractionOptions:
@@ -86,7 +88,9 @@ def write_embeddings(
     store.save_broken(target, broken, names)
     # What an interrupted run had done already would be counted as done in no time.
     rate = {} if was_begun else {"images_per_s": round(sum(work.rows for work in works.values()) / seconds, 1)}
-    return Output({**facts, **_costs(works, broken, options), **rate})
+    facts |= {**_costs(works, broken, options), **rate}
+    recipe = embeddings_recipe(layout, experiment, benchmark, options=options)
+    return Output({**facts, **_log(layout, experiment, benchmark, recipe=recipe, facts=facts, tracker=tracker)})
 
 
 def assist_embedding(
@@ -99,6 +103,25 @@ def assist_embedding(
 def clear_extraction(layout: Layout, artifact: Path) -> None:
     """Remove what an artifact was made of, once it is in place."""
     shutil.rmtree(layout.extraction(artifact), ignore_errors=True)
+
+
+def _log(
+    layout: Layout,
+    experiment: Experiment,
+    benchmark: str,
+    *,
+    recipe: Recipe,
+    facts: Mapping[str, Any],
+    tracker: Tracker,
+) -> dict[str, str]:
+    """What it cost to the trackers, W&B among them; which run that was."""
+    from gsv_pipeline.tracking.wandb_run import wandb_run
+
+    run_id = f"embed-{fingerprint(layout, recipe)}"
+    description = describe_run(layout, experiment, recipe, run_id=run_id, job_type="embed")
+    with wandb_run(tracker, description, folder=layout.wandb()) as run:
+        run.log({f"{benchmark}/{name}": float(facts[name]) for name in LOGGED if name in facts}, 0)
+    return run_facts(description, run, without=tracker)
 
 
 def _describe(

@@ -102,8 +102,17 @@ def benchmark_paths(layout: Layout, benchmark: str, experiment: Experiment | Non
     return paths_of(layout, recipes.benchmark_row(layout, benchmark), data)
 
 
-def image_reader(paths: Sequence[Path], image: ImageInput, *, plain: bool = False) -> "ImageReader":
+def image_reader(
+    paths: Sequence[Path], image: ImageInput, *, plain: bool = False, threads: int | None = None
+) -> "ImageReader":
     """Reads `paths` at the size that the experiment asks for; `plain` as the reference does."""
     from gsv_pipeline.images import ImageReader
 
-    return ImageReader(paths, height=image.height, width=image.width, interpolation=image.interpolation, plain=plain)
+    return ImageReader(
+        paths,
+        height=image.height,
+        width=image.width,
+        interpolation=image.interpolation,
+        threads=threads,
+        plain=plain,
+    )

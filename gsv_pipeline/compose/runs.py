@@ -15,6 +15,7 @@ from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.manifest import Recipe
 from gsv_pipeline.provenance import code_version, provenance
 from gsv_pipeline.sources.own import dataset_row
+from gsv_pipeline.tracking import Tracker
 from gsv_pipeline.tracking.csv_log import STEP, TRAINING, write_rows
 from gsv_pipeline.tracking.files import JsonLinesTracker
 from gsv_pipeline.tracking.wandb_run import RunDescription
@@ -36,7 +37,7 @@ def describe_run(
         experiment: Of the run.
         recipe: What is made.
         run_id: Equal for a run that is resumed.
-        job_type: `train` or `benchmark`.
+        job_type: `train`, `embed` or `benchmark`.
     """
     experiment = recipes.settled(layout, experiment)
     shown = experiment.training.validation if experiment.training else ()
@@ -54,6 +55,17 @@ def describe_run(
         data=_data(layout, recipe),
         redistributable=all(_may_be_copied(layout, name) for name in shown),
     )
+
+
+def run_facts(description: RunDescription, run: Tracker, *, without: Tracker) -> dict[str, str]:
+    """Which W&B run a stage logged to, for its manifest; nothing where W&B is absent, disabled or failing.
+
+    Args:
+        description: Of the run.
+        run: What `wandb_run` gave.
+        without: What it was given, and gives back where there is no run.
+    """
+    return {} if run is without else {"wandb_run": description.run_id}
 
 
 def _may_be_copied(layout: Layout, benchmark: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import recipes
-from gsv_pipeline.compose.runs import describe_run
+from gsv_pipeline.compose.runs import describe_run, run_facts
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.layout import Layout
@@ -119,8 +119,8 @@ def _search_facts(layout: Layout, experiment: Experiment, benchmark: str, *, dep
 
 def log_evaluation(
     layout: Layout, experiment: Experiment, benchmark: str, *, scores: "Sequence[Score]", tracker: Tracker
-) -> None:
-    """Recalls of the experiment and its baselines to the trackers, W&B among them."""
+) -> dict[str, str]:
+    """Recalls of the experiment and its baselines to the trackers, W&B among them; which run that was."""
     from gsv_pipeline.evaluation.recall import KS
     from gsv_pipeline.tracking.wandb_run import wandb_run
 
@@ -131,3 +131,4 @@ def log_evaluation(
         run.log({f"{benchmark}/R@{k}": scores[0].recall_at[k] for k in KS}, 0)
         rows: list[list[str | float]] = [[score.name, *(score.recall_at[k] for k in KS)] for score in scores]
         run.table(f"{benchmark}/recall", ["model", *(f"R@{k}" for k in KS)], rows)
+    return run_facts(description, run, without=tracker)

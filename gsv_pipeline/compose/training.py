@@ -12,7 +12,7 @@ from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.gallery import ValidationGallery
 from gsv_pipeline.compose.models import build_model_of
 from gsv_pipeline.compose.names import HISTORY_FILE, METRICS_FILE, MODEL_FILE
-from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs
+from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs, run_facts
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.hardware import choose_device
@@ -103,7 +103,7 @@ def train_model(
         "final_loss": round(done.history[-1]["loss"], 4),
         **recalls,
         **_manner(experiment, done, processes),
-        "wandb_run": description.run_id,
+        **run_facts(description, run, without=logs),
     }
 
 
@@ -197,7 +197,8 @@ def _validator(
         image, plain = experiment.image, training.plain
         reader = own = image_reader(paths, image, plain=plain)
         if processes.size > 1:
-            own = image_reader(paths[own_images(len(paths), processes)], image, plain=plain)
+            part = paths[own_images(len(paths), processes)]
+            own = image_reader(part, image, plain=plain, threads=processes.own_processors)
         with processes.together():
             keep_decoded(layout, name, own, image=image, plain=plain, processes=processes, tracker=tracker)
         validations.append(Validation(name, benchmark_of(layout, experiment, name), reader, own))

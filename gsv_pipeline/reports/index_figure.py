@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from gsv_pipeline.reports.figures import ACCENT, FAINT, HIT, INK, MISS, MUTED, ImageFormat, render_figure
 
@@ -36,6 +37,8 @@ def _draw(measured: "Sequence[Measured]", figure: Figure) -> None:
                 axes, points, batch=batch, number=number, label=kind if device == "cpu" else f"{kind} on the GPU"
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("queries per second, " + ("one at a time" if batch == 1 else f"{batch} at once"))
     panels[0].set_title("First match as in exact search, %", loc="left", fontsize=10.5, color=MUTED)
     handles, labels = panels[0].get_legend_handles_labels()

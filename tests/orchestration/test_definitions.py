@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from assets.definitions import ASSETS, defs
-from assets.jobs import evaluation_keys, present_benchmarks
+from assets.index_report import INDEX_REPORT_ASSETS
+from assets.jobs import evaluation_keys
 from assets.partitions import EXPERIMENTS
+from assets.presence import present_benchmarks
 from gsv_pipeline.audits import AUDITS
 from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.config import experiment_files, validation_benchmarks
@@ -19,9 +21,10 @@ from gsv_pipeline.sources import DATASETS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPECS = {spec.key.to_user_string(): spec for asset in ASSETS for spec in asset.specs}
-PARTITIONED = ("places", "checkpoint", "embeddings/", "faiss_index/", "recall_report/")
+PARTITIONED = ("places", "checkpoint", "embeddings/", "faiss_index/", "recall_report/", "index_report/", "pca")
 DEMO_BENCHMARKS = [name for name, row in BENCHMARKS.items() if row.dataset == "demo"]
 STEPS = ("benchmark", "embeddings", "faiss_index", "recall_report")
+ON_DEMAND = ("index_report", "pca_report")
 DEMO_CHAIN = {
     "dataset/demo",
     "catalog/demo",
@@ -46,7 +49,9 @@ def test_every_data_set_and_benchmark_has_its_assets() -> None:
     expected |= {f"catalog/{name}" for name, row in DATASETS.items() if row.has_catalog}
     expected |= {f"{step}/{name}" for step in STEPS for name in BENCHMARKS}
 
-    assert set(SPECS) == expected | {"places", "checkpoint", "leaderboard"}
+    on_demand = {f"{report}/{name}" for report in ON_DEMAND for name in INDEX_REPORT_ASSETS} | {"pca"}
+
+    assert set(SPECS) == expected | on_demand | {"places", "checkpoint", "leaderboard"}
 
 
 def test_the_demo_job_selects_exactly_the_demo_chain() -> None:
@@ -74,7 +79,7 @@ def test_only_benchmarks_whose_data_set_is_there_are_run(tiny_demo: Path, tmp_pa
     assert evaluation_keys([]) == [dg.AssetKey("leaderboard")]
 
 
-def test_benchmarks_that_give_no_experiment_a_recall_are_run_by_hand(tmp_path: Path) -> None:
+def test_benchmarks_that_differ_by_experiment_are_run_by_hand(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for dataset in ("gsv_cities", "msls", "sped"):
         layout.dataset(dataset).mkdir(parents=True)
@@ -83,7 +88,7 @@ def test_benchmarks_that_give_no_experiment_a_recall_are_run_by_hand(tmp_path: P
     for name, folder in (("walk", tmp_path), ("gone", tmp_path / "gone")):
         (layout.benchmarks() / f"{name}.yaml").write_text(f"database: {folder}\nqueries: {folder}\n")
 
-    assert present_benchmarks(layout) == ["msls_val", "msls_val_all", "sped", "walk"]
+    assert present_benchmarks(layout) == ["msls_val", "msls_val_all", "msls_challenge", "sped", "walk"]
 
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
@@ -125,7 +130,7 @@ def test_what_depends_on_an_experiment_is_partitioned_by_it(key: str) -> None:
 
 @pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.key.to_user_string())
 def test_whatever_uses_the_device_holds_its_pool(asset: dg.AssetsDefinition) -> None:
-    uses_device = asset.key.path[0] in {"checkpoint", "embeddings", "recall_report"}
+    uses_device = asset.key.path[0] in {"checkpoint", "embeddings", "recall_report", "pca", *ON_DEMAND}
 
     assert asset.op.pool == ("gpu" if uses_device else None)
 
@@ -151,7 +156,9 @@ def test_every_question_is_a_check_with_the_partitions_of_its_asset() -> None:
     checks = [spec for check in defs.asset_checks or [] for spec in check.check_specs]  # type: ignore[union-attr]
 
     asked = {(spec.asset_key.to_user_string(), spec.name) for spec in checks}
-    assert asked == {(key, name) for key in SPECS for name in AUDITS[key.split("/")[0]].questions}
+    assert asked == {
+        (key, name) for key in SPECS if key.split("/")[0] in AUDITS for name in AUDITS[key.split("/")[0]].questions
+    }
     for spec in checks:
         asset = SPECS[spec.asset_key.to_user_string()]
         assert spec.partitions_def == asset.partitions_def
