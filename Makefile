@@ -73,8 +73,9 @@ serve: $(VENV)/.run  ## web server and daemon for months, on loopback: http://12
 doctor: $(VENV)/.run  ## end runs whose process is gone, and give back what they held
 	@$(BIN)/python -m assets.doctor
 
-pictures: $(VENV)/.dev  ## take the pictures of docs/ again from a real run (a minute or two)
+pictures: $(VENV)/.dev  ## take the pictures of docs/ and README again, from real runs (after make demo; some minutes)
 	@$(BIN)/python -m tests.pictures
+	@$(BIN)/python -m tests.pictures ui
 
 test: $(VENV)/.dev  ## all tests, with branch coverage
 	@$(BIN)/python -m pytest -n auto --cov --cov-report=term

@@ -20,12 +20,15 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     kind, *names = asset.key.path
     audit = AUDITS[kind]
 
-    @dg.multi_asset_check(name="__".join(["check", kind, *names]), specs=_specs(asset), pool=asset.op.pool)
+    @dg.multi_asset_check(
+        name="__".join(["check", kind, *names]), specs=_specs(asset), pool=asset.op.pool, can_subset=True
+    )
     def check(context: dg.AssetCheckExecutionContext, pipeline: Pipeline) -> Iterator[dg.AssetCheckResult]:
         with explained():
             experiments = [pipeline.experiment(context.partition_key)] if asset.partitions_def else []
             verdicts = resolve(audit.answer)(pipeline.layout(), *experiments, *names, tracker=pipeline.tracker(context))
-        yield from check_results(asset.key, audit.questions, verdicts)
+        asked = {key.name for key in context.selected_asset_check_keys}
+        yield from (item for item in check_results(asset.key, audit.questions, verdicts) if item.check_name in asked)
 
     return check
 

@@ -103,7 +103,8 @@ def catalog_asset(name: str) -> dg.AssetsDefinition:
         owners=OWNERS,
         code_version=code_version(catalog),
         metadata={"dagster/column_schema": column_schema()},
-        description=f"One row per image of `{name}`, sorted by place: where, when and in which direction it was taken."
+        description=f"Catalog of `{name}`: one row per image, sorted by place: where, when and in which "
+        "direction it was taken."
         "\n\n**Costs** a look at the header and the end of every image the first time (half a minute for 500,000), "
         "then at what changed. `look: full` decodes everything.\n\n"
         "**When it fails** or its check `quarantine` does: what cannot be used stands in `quarantine.parquet` with "

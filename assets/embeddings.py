@@ -53,7 +53,7 @@ def embeddings_asset(name: str) -> dg.AssetsDefinition:
         owners=OWNERS,
         code_version=code_version(embeddings),
         pool=POOL,
-        description=f"A descriptor for every database image and every query of `{name}`, of unit length, by the "
+        description=f"Descriptors of `{name}`: of every database image and every query, of unit length, by the "
         "experiment's checkpoint.\n\n**Costs** seconds for the rendered cities, minutes on a GPU for 10,000 images. "
         "It holds the `gpu` pool meanwhile. What an interrupted run described is kept.\n\n**When it fails** over a "
         "damaged image, restore the file and build the catalog again, or set `skip_broken: true`; over values that are "

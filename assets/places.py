@@ -29,7 +29,8 @@ def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Material
 
     Read from the catalog of the data set that the experiment names; cities that a benchmark tests on are left out. The
     metadata `filter` says how many images and places each clause removed; the pictures show what is left.
-    An experiment that is not trained here needs none: the step then says so and writes nothing.
+    An experiment that is not trained here needs none: the step then says so and writes nothing. Dagster may warn that
+    other catalogs are missing: only that of the experiment's data set is read.
 
     **Costs** seconds.
 

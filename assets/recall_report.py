@@ -21,7 +21,7 @@ FRESH: Final = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fai
 
 _WITH_RECALL: Final = (
     "Recall@K on `{name}` with 95 % intervals, beside the untrained model, a colour histogram and a grey thumbnail, "
-    "and `report.html` that shows it all. The tab Plots draws R@1 over time and experiments."
+    "and `report.html` that shows it all. *Plots*, under Metadata, draws R@1 over time and experiments."
     "\n\n**Costs** seconds, and once per architecture the embedding by the untrained model. With `recompute: true` "
     "what is retrieved is compared with what was retrieved before: `other_first_answers` counts the queries."
     "\n\n**When it fails** the message names the artifact to make first. When its check `not_worse` fails, R@1 is "

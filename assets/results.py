@@ -76,28 +76,30 @@ def materialized(
         pictures: Markdown by title.
     """
     manifest = read_manifest(result.artifact)
-    facts: dict[str, Any] = {
-        "dagster/uri": result.artifact.as_uri(),
-        "path": dg.MetadataValue.path(result.artifact),
-        "cached": result.cached,
-        "wall seconds": manifest.wall_seconds if manifest else 0.0,
-        "made": manifest.created if manifest else "not needed",
-        **{title.replace("_", " "): dg.MetadataValue.md(text) for title, text in pictures.items()},
-    }
-    if page:
-        facts["page"] = dg.MetadataValue.path(result.artifact / page)
-    if sample:
-        facts["sample"] = dg.MetadataValue.table([dg.TableRecord(row) for row in sample])
-    if rows in result.metadata:
-        facts["dagster/row_count"] = int(result.metadata[rows])
+    looks: dict[str, Any] = {"page": dg.MetadataValue.path(result.artifact / page)} if page else {}
+    looks |= {title.replace("_", " "): dg.MetadataValue.md(text) for title, text in pictures.items()}
     told = {name: shown for name, value in result.metadata.items() if (shown := _in_a_line(value)) is not None}
-    return dg.MaterializeResult(metadata={**told, **numbers, **facts}, data_version=dg.DataVersion(result.data_version))
+    if rows in result.metadata:
+        told["dagster/row_count"] = int(result.metadata[rows])
+    if sample:
+        told["sample"] = dg.MetadataValue.table([dg.TableRecord(row) for row in sample])
+    origin: dict[str, Any] = {
+        "cached": result.cached,
+        "made": manifest.created if manifest else "not needed",
+        "wall seconds": manifest.wall_seconds if manifest else 0.0,
+        "path": dg.MetadataValue.path(result.artifact),
+        "dagster/uri": result.artifact.as_uri(),
+    }
+    facts = {**looks, **numbers, **told, **looks, **origin}  # in this order the UI shows them
+    return dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(result.data_version))
 
 
 def _in_a_line(value: Any) -> Any:
-    """A list of names as one line; tables are left out, since the pictures of the asset show them."""
+    """Names or the ends of an interval as one line; tables are left out, since pictures of the asset show them."""
     if not isinstance(value, list):
         return value
+    if len(value) == 2 and all(isinstance(item, float) for item in value):
+        return f"{value[0]} to {value[1]}"
     return ", ".join(map(str, value)) if not any(isinstance(item, Mapping | list) for item in value) else None
 
 

@@ -47,8 +47,8 @@ def audit_dataset(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str
     absent = sorted(set(expected_cities(layout, dataset)) - {city.name for city in cities})
     lonely = [city.name for city in cities if not city.folders]
     return {
-        "expected_cities": _none_of(absent, "expected cities are not there", {"cities": len(cities)}),
-        "csv_has_folder": _none_of(lonely, "cities have a CSV and no folder", {"cities": len(cities)}),
+        "expected_cities": _none_of(absent, "Expected cities that are not there", {"cities": len(cities)}),
+        "csv_has_folder": _none_of(lonely, "Cities with a CSV and no folder", {"cities": len(cities)}),
     }
 
 
@@ -63,7 +63,7 @@ def audit_catalog(layout: Layout, dataset: str, *, tracker: Tracker) -> dict[str
     same = now["names"] == config["names"] and now["files"] in ("", config["files"])
     verdicts = {
         "schema": _none_of(
-            _strange_columns(table), "columns are not as the schema has them", {"columns": table.shape[1]}
+            _strange_columns(table), "Columns that are not as the schema has them", {"columns": table.shape[1]}
         ),
         "quarantine": _quarantine(report, page=layout.catalog(dataset) / REPORT_PAGE),
         "unchanged": Verdict(passed=True, message="As expected.") if same else _CHANGED,
@@ -110,7 +110,7 @@ def _ranges(table: pd.DataFrame, reader: Reader) -> Verdict:
         rows, coordinates_expected=reader.coordinates_expected, dates_expected=reader.dates_expected
     )
     broken = table.loc[problems != "", "image_id"].tolist()
-    return _none_of(broken, "images have impossible values", {"images": len(table)})
+    return _none_of(broken, "Images with impossible values", {"images": len(table)})
 
 
 def audit_places(layout: Layout, experiment: Experiment, *, tracker: Tracker) -> dict[str, Verdict]:
@@ -126,8 +126,8 @@ def audit_places(layout: Layout, experiment: Experiment, *, tracker: Tracker) ->
     wrong = table.loc[table["place_id"].map(rank) != table["label"], "place_id"].unique().tolist()
     facts = {"places": len(sizes), "fewest": int(sizes.min()), "most": int(sizes.max())}
     return {
-        "images_per_place": _none_of(small, f"places have fewer than {wanted} images", facts),
-        "labels": _none_of(wrong, "places have another label than their rank", {"labels": len(rank)}),
+        "images_per_place": _none_of(small, f"Places with fewer than {wanted} images", facts),
+        "labels": _none_of(wrong, "Places whose label is not their rank", {"labels": len(rank)}),
     }
 
 
@@ -149,8 +149,8 @@ def audit_benchmark(layout: Layout, benchmark: str, *, tracker: Tracker) -> dict
     differing = [text for text, name in zip(differing, rows, strict=True) if rows[name] != stated.get(name)]
     return {
         "indices": indices,
-        "files_readable": _none_of(damaged, "images are missing or damaged", {"images": len(paths)}),
-        "counts": _none_of([*differing, *shared], "counts differ or images are on both sides", rows),
+        "files_readable": _none_of(damaged, "Missing or damaged images", {"images": len(paths)}),
+        "counts": _none_of([*differing, *shared], "Counts that differ, or images on both sides", rows),
         "as_published": _as_published(stated),
     }
 
@@ -174,12 +174,12 @@ def _problem(path: Path) -> str:
     return quick_look(path).problem
 
 
-def _none_of(broken: Sequence[str], sentence: str, facts: Mapping[str, Any]) -> Verdict:
-    """Passed when `broken` is empty; else its length, the sentence and the first examples."""
+def _none_of(broken: Sequence[str], kind: str, facts: Mapping[str, Any]) -> Verdict:
+    """Passed when `broken` is empty; else what they are, how many, and the first examples."""
     if not broken:
         return Verdict(passed=True, message="As expected.", facts=facts)
     examples = ", ".join(broken[:_SHOWN])
-    return Verdict(passed=False, message=f"{len(broken)} {sentence}: {examples}", facts={**facts, "count": len(broken)})
+    return Verdict(passed=False, message=f"{kind} ({len(broken)}): {examples}", facts={**facts, "count": len(broken)})
 
 
 def _rules(counts: Mapping[str, int], *rules: str) -> Verdict:

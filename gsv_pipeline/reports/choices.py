@@ -20,7 +20,7 @@ from gsv_pipeline.reports import index_page, pca_page
 from gsv_pipeline.reports.figures import ACCENT, MUTED, SIZE, render
 from gsv_pipeline.reports.index_figure import speed_figure
 from gsv_pipeline.reports.previews import figure_markdown
-from gsv_pipeline.reports.tables import percent
+from gsv_pipeline.reports.tables import markdown_table, percent
 
 _KS: Final = (1, 5, 10)
 _SHARES: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -63,7 +63,7 @@ def index_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choi
     defaults = [item for item in measured if item.is_default]
     return Choice(
         {f"first match as exact, {_name(item)}": item.agreement_at[1] for item in defaults},
-        _table(
+        markdown_table(
             ["index", "setting", "R@1, %", "first match as exact, %", "queries/s", "queries/s, 64 at once",
              "bytes per image", "build, s"],
             [_index_cells(item) for item in defaults],
@@ -87,7 +87,7 @@ def pca_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choice
             f"R@1 {item.dimensions}-D{' as they are' if item.whitened is None else ''}": item.recall_at[1]
             for item in kept
         },
-        _table(
+        markdown_table(
             ["numbers", "", "variance kept, %", *(f"R@{k}, %" for k in _KS)],
             [
                 [f"{item.dimensions:,}", _manner(item), percent(item.explained), *_recalls(item.recall_at)]
@@ -109,7 +109,9 @@ def pca_variance(layout: Layout, experiment: Experiment) -> Choice:
     drawn = render(partial(_draw_variance, pca), SIZE, "png")
     return Choice(
         {f"components for {share}": float(count) for share, count in needed.items() if count},
-        _table(["variance kept", "components"], [[share, f"{count:,}" or "–"] for share, count in needed.items()]),
+        markdown_table(
+            ["variance kept", "components"], [[share, f"{count:,}" or "–"] for share, count in needed.items()]
+        ),
         figure_markdown(drawn, "Variance kept by the first components"),
     )
 
@@ -156,8 +158,3 @@ def _draw_variance(pca: Pca, axes: Axes) -> None:
     axes.set_ylim(0, 100)
     axes.set_xlabel("components")
     axes.set_title("Variance kept, %", loc="left", fontsize=10.5, color=MUTED)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, [":--", *["--:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from gsv_pipeline.evaluation.localisation import Localisation
 from gsv_pipeline.reports.data import RecallRow
 from gsv_pipeline.reports.measures import Measures
 
@@ -32,9 +33,15 @@ def write_curves(folder: Path, rows: Sequence[RecallRow], measures: Measures) ->
     )
     _write(
         folder / DISTANCE_CURVE,
-        ("metres", "recall"),
-        zip(distance.thresholds_m, distance.recall, strict=True) if distance else (),
+        ("metres", "recall", "same_view"),
+        _by_distance(distance) if distance else (),
     )
+
+
+def _by_distance(distance: Localisation) -> Iterable[Sequence[object]]:
+    """Lines of metres, recall, and recall where the view has to overlap too; empty where headings are not known."""
+    unknown = [""] * len(distance.recall)
+    return zip(distance.thresholds_m, distance.recall, distance.recall_same_view or unknown, strict=True)
 
 
 def _write(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

@@ -1,47 +1,49 @@
 """A recall report as Markdown, for pull requests and terminals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from gsv_pipeline.evaluation.localisation import VIEW_OVERLAP_DEG, Localisation
+from gsv_pipeline.evaluation.precision import PrecisionCurve
 from gsv_pipeline.reports import tables
-from gsv_pipeline.reports.data import RecallRow
+from gsv_pipeline.reports.data import ReportData
 from gsv_pipeline.reports.measures import Measures
 
+DISTANCES_M: Final = (5.0, 10.0, 25.0, 50.0, 100.0)
 
-def write_markdown(
-    target: Path,
-    *,
-    title: str,
-    protocol: str,
-    rows: Sequence[RecallRow],
-    measures: Measures,
-    provenance: Mapping[str, str],
-) -> None:
-    """Write the recall table, published numbers, parts of the queries and where it comes from.
+
+def write_markdown(target: Path, report: ReportData) -> None:
+    """Write what the page says, but for its pictures: every table of recalls under the variant of its benchmark.
 
     Args:
         target: The file.
-        title: "experiment on benchmark".
-        protocol: How a hit is counted and which variant of the benchmark it is.
-        rows: The experiment, then its baselines.
-        measures: What is said beside recall.
-        provenance: What -> value.
+        report: The experiment's row first.
     """
-    parts = [f"# {title}", protocol, _recalls(rows)]
-    if measures.published:
-        parts.append(_published(measures))
-    parts += [_groups(heading, measures) for heading in measures.groups]
-    parts.append(_table(["", ""], [[name, value] for name, value in provenance.items()], title="Where it comes from"))
+    measures, variant = report.measures, f"{report.benchmark}: {report.variant}." if report.variant else ""
+    parts = [
+        f"# {report.experiment} on {report.benchmark}",
+        report.description,
+        f"**{report.skipped}**" if report.skipped else "",
+        _section("Recall", variant, _recalls(report)),
+        _section("Beside published numbers", variant, _published(measures)) if measures.published else "",
+        _distances(measures.localisation, variant),
+        _confidence(measures.precision),
+        *(_section(heading, variant, _groups(heading, measures)) for heading in measures.groups),
+        _pairs("What it costs", measures.costs),
+        _pairs("Data set", report.facts),
+        _pairs("Where it comes from", report.provenance),
+    ]
     target.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def _recalls(rows: Sequence[RecallRow]) -> str:
-    header = ["model", *(f"R@{k}" for k in tables.REPORT_KS)]
+def _recalls(report: ReportData) -> str:
+    header = ["model", *(f"R@{k}, %" for k in tables.REPORT_KS)]
     lines = [
         [tables.label(row.name), *(_recall(row.recall_at.get(k), row.interval_at.get(k)) for k in tables.REPORT_KS)]
-        for row in rows
+        for row in report.rows
     ]
-    return _table(header, lines)
+    return tables.markdown_table(header, lines)
 
 
 def _published(measures: Measures) -> str:
@@ -49,7 +51,37 @@ def _published(measures: Measures) -> str:
         [row.model, *(tables.percent(row.recall_at.get(k)) for k in (1, 5, 10)), row.verdict or "", row.source]
         for row in measures.published
     ]
-    return _table(["published", "R@1", "R@5", "R@10", "ours is", "source"], lines, title="Beside published numbers")
+    return tables.markdown_table(["published", "R@1, %", "R@5, %", "R@10, %", "ours is", "source"], lines)
+
+
+def _distances(found: Localisation | None, variant: str) -> str:
+    """First answers within a few distances, in percent."""
+    if found is None:
+        return ""
+    at = [found.thresholds_m.index(metres) for metres in DISTANCES_M if metres in found.thresholds_m]
+    rows = {"position alone": found.recall, f"and headings within {VIEW_OVERLAP_DEG:.0f}°": found.recall_same_view}
+    lines = [[name, *(tables.percent(values[row]) for row in at)] for name, values in rows.items() if values]
+    table = tables.markdown_table(["first answers, %", *(f"{found.thresholds_m[row]:.0f} m" for row in at)], lines)
+    median = f"The median first answer is {found.median_m:.1f} m away."
+    return _section("How near the answers are", f"{variant} {median}".strip(), table)
+
+
+def _confidence(found: PrecisionCurve | None) -> str:
+    if found is None:
+        return ""
+    words = [f"Average precision {tables.percent(found.average_precision)} %.", _sure(found)]
+    return _section("When to say nothing", " ".join(words))
+
+
+def _sure(found: PrecisionCurve) -> str:
+    """Up to which recall every answer is correct, and from which similarity on."""
+    if found.sure is None:
+        return "The surest answer of all is wrong, so no similarity is safe."
+    threshold, recall = found.sure
+    return (
+        f"Every answer of similarity {threshold:.3f} and above is correct: 100 % precision up to "
+        f"{tables.percent(recall)} % recall."
+    )
 
 
 def _groups(heading: str, measures: Measures) -> str:
@@ -62,7 +94,7 @@ def _groups(heading: str, measures: Measures) -> str:
         ]
         for group in measures.groups[heading]
     ]
-    return _table(["", "queries", "R@1", "R@5"], lines, title=heading)
+    return tables.markdown_table(["", "queries", "R@1, %", "R@5, %"], lines)
 
 
 def _recall(value: float | None, interval: tuple[float, float] | None) -> str:
@@ -70,9 +102,13 @@ def _recall(value: float | None, interval: tuple[float, float] | None) -> str:
     return f"{tables.percent(value)} ({bounds})" if bounds else tables.percent(value)
 
 
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]], *, title: str = "") -> str:
-    rows = [header, ["---"] * len(header), *lines]
-    text = "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+def _pairs(title: str, values: Mapping[str, str]) -> str:
+    return (
+        _section(title, tables.markdown_table(["", ""], [[name, value] for name, value in values.items()]))
+        if values
+        else ""
     )
-    return f"## {title}\n\n{text}" if title else text
+
+
+def _section(title: str, *parts: str) -> str:
+    return "\n\n".join([f"## {title}", *(part for part in parts if part)])

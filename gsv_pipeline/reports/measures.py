@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,9 @@ from gsv_pipeline.evaluation.breakdown import Group, recall_by_group
 from gsv_pipeline.evaluation.localisation import Localisation, localise, turns
 from gsv_pipeline.evaluation.precision import PrecisionCurve, precision_curve
 from gsv_pipeline.evaluation.recall import first_hits
+from gsv_pipeline.evaluation.score import METRICS_FILE
 from gsv_pipeline.geo import distance_m
+from gsv_pipeline.manifest import read_json, write_json
 from gsv_pipeline.reports.published_results import PublishedRow
 
 MAX_GROUPS: Final = 40
@@ -69,6 +72,28 @@ def measure(
         published=published,
         costs=costs or {},
     )
+
+
+def metrics_of(measures: Measures) -> dict[str, float]:
+    """Numbers beside recall for `dvc metrics`: fractions and metres; what is not known is left out.
+
+    Args:
+        measures: What `measure` found.
+    """
+    found: dict[str, float] = {}
+    precision, localisation = measures.precision, measures.localisation
+    if precision:
+        found["average precision"] = precision.average_precision
+        found["recall at 100 % precision"] = precision.sure[1] if precision.sure else 0.0
+    if localisation:
+        found["median error, m"] = localisation.median_m
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def write_metrics(folder: Path, measures: Measures) -> None:
+    """Put what `metrics_of` says beside the recalls that `metrics.json` holds already."""
+    path = folder / METRICS_FILE
+    write_json(path, {**read_json(path), **metrics_of(measures)})
 
 
 def distances_to(data: BenchmarkData, predictions: Ints) -> Float:

@@ -45,10 +45,10 @@ def _draw_precision(curve: PrecisionCurve, axes: Axes) -> None:
     if curve.sure is not None:
         threshold, recall = curve.sure
         axes.plot([100 * recall], [100], marker="o", color=HIT, markersize=8, clip_on=False, zorder=5)
-        axes.annotate(
-            f"100 % precision up to {100 * recall:.1f} % recall\n(similarity {threshold:.3f} and above)",
-            (100 * recall, 100), xytext=(8, -14), textcoords="offset points", va="top", color=HIT,
-            ha="left" if recall < 0.5 else "right",
+        # Precision is never far below recall, so the corner below the diagonal is free whatever the curve.
+        axes.text(
+            0.4, 0.04, f"100 % precision up to {100 * recall:.1f} % recall\n(similarity {threshold:.3f} and above)",
+            transform=axes.transAxes, ha="left", va="bottom", color=HIT,
         )  # fmt: skip
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 102)

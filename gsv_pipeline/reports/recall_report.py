@@ -11,19 +11,26 @@ import numpy.typing as npt
 import pandas as pd
 
 from gsv_pipeline.benchmarks import BenchmarkRow
-from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.images import paths_of
 from gsv_pipeline.benchmarks.own import benchmark_row
 from gsv_pipeline.benchmarks.seen import benchmark_of
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.evaluation.score import PREDICTIONS_FILE, SIMILARITIES_FILE, Score, save_baselines
+from gsv_pipeline.embeddings.store import QUERIES_FILE, load_broken
+from gsv_pipeline.evaluation.score import (
+    PREDICTIONS_FILE,
+    RECALL_FILE,
+    SIMILARITIES_FILE,
+    Score,
+    save_baselines,
+)
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import Manifest, read_json, read_manifest
-from gsv_pipeline.provenance import provenance
+from gsv_pipeline.manifest import read_json
 from gsv_pipeline.reports.curves import write_curves
 from gsv_pipeline.reports.data import BenchmarkImages, RecallRow, ReportData, TrainingCurve
+from gsv_pipeline.reports.facts import facts_of, named, provenance_of, retrieval_facts, variant_of
+from gsv_pipeline.reports.latency import search_words
 from gsv_pipeline.reports.markdown import write_markdown
-from gsv_pipeline.reports.measures import distances_to, measure
+from gsv_pipeline.reports.measures import distances_to, measure, write_metrics
 from gsv_pipeline.reports.page import queries_shown, write_report
 from gsv_pipeline.reports.published_results import beside_published
 
@@ -40,7 +47,7 @@ class Shown:
         with_images: Show photographs although the benchmark's licence does not admit copies.
         look: Image files -> [h, w] importance of the cells of each; None where the model cannot be asked.
         costs: What describing and searching cost, in reading order.
-        skipped: Broken images that the user let pass, as a sentence.
+        skipped: How many broken images the user let pass, as a sentence.
     """
 
     with_images: bool = False
@@ -73,17 +80,30 @@ def write_recall_report(
     Raises:
         DataError: An image of the gallery cannot be read.
     """
+    report = _gather(layout, experiment, benchmark, target=target, scores=[score, *baselines], shown=shown)
+    if shown.look and not report.left_out:
+        report = _with_looks(report, shown.look)
+    save_baselines(target, baselines)
+    write_metrics(target, report.measures)
+    write_report(target / PAGE_FILE, report)
+    write_markdown(target / MARKDOWN_FILE, report)
+    write_curves(target, report.rows, report.measures)
+
+
+def _gather(
+    layout: Layout, experiment: Experiment, benchmark: str, *, target: Path, scores: Sequence[Score], shown: Shown
+) -> ReportData:
     row = benchmark_row(layout, benchmark)
     data = benchmark_of(layout, experiment, benchmark)
     predictions = np.load(target / PREDICTIONS_FILE, allow_pickle=False)
     similarities = np.load(target / SIMILARITIES_FILE, allow_pickle=False)
-    published = beside_published(row.published, score.interval_at.get(1))
+    retrieval = retrieval_facts(read_json(target / RECALL_FILE), depth=predictions.shape[1])
     paths = paths_of(layout, row, data)
-    report = ReportData(
+    return ReportData(
         experiment=experiment.name,
         benchmark=benchmark,
         description=f"{experiment.description} {row.description}".strip(),
-        rows=[recall_row(score), *(recall_row(item, is_baseline=True) for item in baselines)],
+        rows=[recall_row(score, is_baseline=number > 0) for number, score in enumerate(scores)],
         curve=training_curve(layout.checkpoint(experiment.name)),
         database=_images(data.database, paths["database"]),
         queries=_images(data.queries, paths["queries"]),
@@ -91,27 +111,31 @@ def write_recall_report(
         scores=similarities,
         distances_m=distances_to(data, predictions),
         positives=data.positives,
-        facts=_facts(layout, experiment, benchmark, row, data),
-        provenance=_provenance(layout, experiment, benchmark, row),
+        facts=facts_of(layout, experiment, benchmark, row=row, data=data, retrieval=retrieval),
+        provenance=provenance_of(layout, experiment, benchmark, row=row),
         experiment_yaml=experiment.to_yaml(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        measures=measure(data, predictions, similarities, published=published, costs=shown.costs),
+        measures=measure(
+            data,
+            predictions,
+            similarities,
+            published=beside_published(row.published, scores[0].interval_at.get(1)),
+            costs={**shown.costs, **_search_cost(layout, experiment, benchmark, images=len(data.database))},
+        ),
         left_out="" if row.redistributable or shown.with_images else _left_out(row, experiment.name, benchmark),
-        skipped=shown.skipped,
+        skipped=_skipped(layout, experiment, benchmark, shown=shown),
+        variant=variant_of(row),
     )
-    if shown.look and not report.left_out:
-        report = _with_looks(report, shown.look)
-    save_baselines(target, baselines)
-    write_report(target / PAGE_FILE, report)
-    write_markdown(
-        target / MARKDOWN_FILE,
-        title=f"{experiment.name} on {benchmark}",
-        protocol=f"{_variant(row)}. {experiment.description}".strip(),
-        rows=report.rows,
-        measures=report.measures,
-        provenance=report.provenance,
-    )
-    write_curves(target, report.rows, report.measures)
+
+
+def _search_cost(layout: Layout, experiment: Experiment, benchmark: str, *, images: int) -> Mapping[str, str]:
+    queries = layout.embeddings(benchmark, experiment.name) / QUERIES_FILE
+    return search_words(layout.faiss_index(benchmark, experiment.name), queries, images=images)
+
+
+def _skipped(layout: Layout, experiment: Experiment, benchmark: str, *, shown: Shown) -> str:
+    names = named(load_broken(layout.embeddings(benchmark, experiment.name)))
+    return " ".join(text for text in (shown.skipped, names) if text)
 
 
 def _with_looks(report: ReportData, look: Callable[[Sequence[Path]], Sequence[npt.NDArray[np.float32]]]) -> ReportData:
@@ -125,10 +149,6 @@ def _left_out(row: BenchmarkRow, experiment: str, benchmark: str) -> str:
         f"No photographs are shown: their licence ({row.licence}) does not admit copies in a report that may be passed "
         f"on. For yourself: gsv-pipeline evaluate {benchmark} --experiment {experiment} --with-images"
     )
-
-
-def _variant(row: BenchmarkRow) -> str:
-    return f"{row.variant}: {row.protocol.words}" if row.variant else row.protocol.words
 
 
 def recall_row(score: Score, *, is_baseline: bool = False) -> RecallRow:
@@ -171,82 +191,3 @@ def _date(year: int, month: int) -> str:
 
 def _latlon(table: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     return table[["lat", "lon"]].to_numpy(np.float64)
-
-
-def _facts(
-    layout: Layout, experiment: Experiment, benchmark: str, row: BenchmarkRow, data: BenchmarkData
-) -> Mapping[str, str]:
-    lengths = [len(rows) for rows in data.positives]
-    facts = {
-        "Variant": row.variant,
-        "A hit is": row.protocol.words,
-        "Database images": f"{len(data.database):,}",
-        "Database places": f"{data.database['place_id'].nunique():,}",
-        "Queries": f"{len(data.queries):,} of {data.queries['place_id'].nunique():,} places",
-        "Positives per query": f"{np.mean(lengths):.1f} on average, {min(lengths)} to {max(lengths)}",
-        "Database years": _span(data.database["year"]),
-        "Query years": _span(data.queries["year"]),
-        "Licence of the images": row.licence,
-        "Source": row.source,
-    }
-    facts = {name: value for name, value in facts.items() if value}
-    made = read_manifest(layout.benchmark(benchmark))
-    if made and made.metadata.get("deviations"):
-        facts["Not as published"] = "; ".join(made.metadata["deviations"])
-    trained = read_manifest(layout.places(experiment.name)) if experiment.training else None
-    if trained:
-        counts = trained.metadata
-        facts["Trained on"] = (
-            f"{counts['images']:,} images of {counts['places']:,} places in {', '.join(counts['cities'])} "
-            f"(data set {experiment.dataset})"
-        )
-    return facts
-
-
-def _provenance(layout: Layout, experiment: Experiment, benchmark: str, row: BenchmarkRow) -> Mapping[str, str]:
-    now = provenance()
-    checkpoint = read_manifest(layout.checkpoint(experiment.name))
-    data = {"": row.dataset} if row.dataset else {}
-    if experiment.training and experiment.dataset != row.dataset:
-        data[" of training"] = experiment.dataset
-    steps = {
-        **{f"Data version{of}": read_manifest(layout.dataset(name)) for of, name in data.items()},
-        **{f"Catalog version{of}": read_manifest(layout.catalog(name)) for of, name in data.items()},
-        "Benchmark version": read_manifest(layout.benchmark(benchmark)),
-        "Checkpoint version": checkpoint,
-        "Descriptors version": read_manifest(layout.embeddings(benchmark, experiment.name)),
-    }
-    return {
-        **{name: _version(manifest) for name, manifest in steps.items() if manifest},
-        **{f"Snapshot{of}": _snapshot(layout, name) for of, name in data.items()},
-        "Code version": f"gsv-pipeline {now['gsv_pipeline']}" + (f", commit {now['git']}" if now["git"] else ""),
-        "Seed": str(experiment.seed),
-        "Training time": _duration(checkpoint) if experiment.training else "not trained here",
-        "Packages": ", ".join(f"{name} {version}" for name, version in now["packages"].items()),
-        "Machine": f"{now['platform']}, Python {now['python']}, {now['cpus']} processors",
-    }
-
-
-def _version(manifest: Manifest) -> str:
-    return f"{manifest.data_version} (config {manifest.fingerprint}, made {manifest.created})"
-
-
-def _snapshot(layout: Layout, dataset: str) -> str:
-    """The hash under which DVC keeps the data set, if what the catalog was made of is what it keeps."""
-    manifest, catalog = read_manifest(layout.dataset(dataset)), read_manifest(layout.catalog(dataset))
-    snapshot = manifest.metadata.get("dvc") if manifest else None
-    if manifest is None or snapshot is None:
-        return f"none; gsv-pipeline data snapshot {dataset} makes one"
-    files = (catalog.config.get("files") if catalog else None) or manifest.data_version
-    if files != snapshot.get("listing"):
-        return f"none of these files: they changed after md5 {snapshot['md5']}"
-    return f"md5 {snapshot['md5']}, {snapshot['nfiles']} files"
-
-
-def _duration(manifest: Manifest | None) -> str:
-    return f"{manifest.wall_seconds:.0f} s" if manifest else "unknown"
-
-
-def _span(years: "pd.Series[int]") -> str:
-    known = years[years > 0]
-    return f"{known.min()} to {known.max()}" if len(known) else ""

@@ -51,10 +51,10 @@ def sample_rows(path: Path, rows: int = ROWS) -> list[Row]:
 
 
 def _plain(row: dict[str, Any]) -> Row:
-    """What is not a number is shown as nothing: JSON has no word for it."""
+    """What is not a number is shown as nothing: JSON has no word for it. The long name of the file is last."""
     return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else _value(value)
-        for name, value in row.items()
+        name: None if isinstance(row[name], float) and not math.isfinite(row[name]) else _value(row[name])
+        for name in sorted(row, key="image_id".__eq__)
     }
 
 

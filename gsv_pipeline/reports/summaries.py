@@ -15,12 +15,14 @@ from gsv_pipeline.catalog.report import ValidationReport, read_report
 from gsv_pipeline.catalog.schema import CATALOG_FILE, QUARANTINE_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import DataError
-from gsv_pipeline.evaluation.score import load_baselines, load_score
+from gsv_pipeline.evaluation.score import RECALL_FILE, load_baselines, load_score
 from gsv_pipeline.images import SUFFIXES
 from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import read_json
 from gsv_pipeline.places.select import PLACES_FILE
 from gsv_pipeline.reports import figures, places_data, places_figures, tables
 from gsv_pipeline.reports.data import RecallRow
+from gsv_pipeline.reports.facts import number_words, variant_of
 from gsv_pipeline.reports.leaderboard import LEADERBOARD_FILE
 from gsv_pipeline.reports.places_page import LeftOver, filter_steps
 from gsv_pipeline.reports.previews import contact_sheet_markdown, figure_markdown
@@ -58,7 +60,7 @@ def catalog_table(layout: Layout, dataset: str) -> str:
     catalog = pd.read_parquet(folder / CATALOG_FILE, columns=["city", "place_id", "year"])
     cities = city_rows(catalog, pd.read_parquet(folder / QUARANTINE_FILE, columns=["city"]))
     rows: list[Row] = [[row.city, row.images, row.places, row.years, row.quarantined] for row in cities]
-    table = _markdown(["city", "images", "places", "years", "in quarantine"], rows)
+    table = tables.markdown_table(["city", "images", "places", "years", "in quarantine"], rows)
     return f"{_verdict(read_report(layout.catalog(dataset)))}\n\n{table}"
 
 
@@ -76,7 +78,7 @@ def validation_table(layout: Layout, dataset: str) -> str:
         for item in broken_rules(report)
     ]
     head = ["severity", "what was found", "count", "share", "first example"]
-    return f"{_verdict(report)}\n\n{_markdown(head, rows) if rows else 'Nothing broke a rule.'}"
+    return f"{_verdict(report)}\n\n{tables.markdown_table(head, rows) if rows else 'Nothing broke a rule.'}"
 
 
 def _short(text: str) -> str:
@@ -129,7 +131,7 @@ def clauses_table(rows: Sequence[Mapping[str, Any]]) -> str:
         return "What the filter removed was not recorded."
     steps = filter_steps([LeftOver(str(row["name"]), int(row["images"]), int(row["places"])) for row in rows])
     head = ["clause", "images left", "places left", "images removed", "places removed"]
-    return _markdown(
+    return tables.markdown_table(
         head, [[step.name, step.images, step.places, step.removed_images, step.removed_places] for step in steps]
     )
 
@@ -156,8 +158,23 @@ def training_figure(layout: Layout, experiment: Experiment) -> str:
 
 
 def recall_table(layout: Layout, experiment: Experiment, benchmark: str) -> str:
-    """Recall of the experiment and its baselines."""
-    return tables.recall_table_markdown(_recall_rows(layout.recall_report(benchmark, experiment.name)))
+    """Recall of the experiment and its baselines, under the variant of the benchmark and what was let pass."""
+    folder = layout.recall_report(benchmark, experiment.name)
+    stored = read_json(folder / RECALL_FILE)
+    precise = number_words(stored)
+    parts = [
+        f"**{benchmark}**: {tables.markdown_cell(variant_of(benchmark_row(layout, benchmark)))}.",
+        tables.recall_table_markdown(_recall_rows(folder)),
+        f"Descriptors computed in {precise}." if precise else "",
+        _skipped(stored.get("broken_images") or {}),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _skipped(broken: Mapping[str, int]) -> str:
+    """How many images had no descriptor; the page names them."""
+    counts = " and ".join(f"{count:,} of the {side}" for side, count in sorted(broken.items()))
+    return f"Not of the whole benchmark: {counts} are broken and were let pass (--skip-broken)." if counts else ""
 
 
 def recall_figure(layout: Layout, experiment: Experiment, benchmark: str) -> str:
@@ -172,8 +189,10 @@ def leaderboard_table(layout: Layout) -> str:
     benchmarks = sorted({row["benchmark"] for row in found})
     parts = []
     for benchmark in benchmarks:
-        rows = [_leaderboard_row(row) for row in found if row["benchmark"] == benchmark]
-        parts.append(f"**{benchmark}**\n\n{tables.recall_table_markdown(rows)}")
+        rows = [row for row in found if row["benchmark"] == benchmark]
+        variant = next((row["variant"] for row in rows if row.get("variant")), "")  # not in tables of before
+        head = f"**{benchmark}**: {tables.markdown_cell(variant)}." if variant else f"**{benchmark}**"
+        parts.append(f"{head}\n\n{tables.recall_table_markdown([_leaderboard_row(row) for row in rows])}")
     return "\n\n".join(parts) or "There is no recall report yet."
 
 
@@ -211,19 +230,6 @@ def _verdict(report: ValidationReport) -> str:
 
 def _places(layout: Layout, experiment: Experiment, columns: Sequence[str]) -> pd.DataFrame:
     return pd.read_parquet(layout.places(experiment.name) / PLACES_FILE, columns=list(columns))
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Row]) -> str:
-    lines = [head, [":--" if isinstance(cell, str) else "--:" for cell in (rows[0] if rows else head)], *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
-
-
-def _cell(value: str | int) -> str:
-    """A pipe or a line break inside a name would break the table, and `<` would begin HTML."""
-    if not isinstance(value, str):
-        return f"{value:,}"
-    shown = value if value.startswith("`") else value.replace("<", "&lt;")
-    return " ".join(shown.split()).replace("|", "\\|")
 
 
 def _code(name: str) -> str:

@@ -9,6 +9,8 @@ from gsv_pipeline.reports.data import RecallRow
 SHORT_KS: Final = (1, 5, 10, 20)
 REPORT_KS: Final = (1, 5, 10, 15, 20, 25)
 NOT_KNOWN: Final = "–"
+_JOINER: Final = "\u2060"
+"""Keeps an interval on one line where a column is narrow."""
 
 _LABELS: Final = {
     "untrained": "untrained model",
@@ -86,7 +88,30 @@ def recall_table_markdown(rows: Sequence[RecallRow], ks: Sequence[int] = SHORT_K
         mark = "" if row.is_baseline else "**"
         cells = [f"{mark}{label(row.name).replace('|', chr(92) + '|')}{mark}"]
         for k in ks:
-            bounds = interval(row.interval_at.get(k))
+            bounds = interval(row.interval_at.get(k)).replace("–", f"{_JOINER}–{_JOINER}")
             cells.append(f"{mark}{percent(row.recall_at.get(k))}{mark}" + (f" ({bounds})" if bounds else ""))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+    """Any table in Markdown; columns that begin with a number in the first row stand to the right.
+
+    Args:
+        head: What the columns are called.
+        rows: Their cells; whole numbers get commas.
+    """
+    sides = ["--:" if _is_number(cell) else ":--" for cell in (rows[0] if rows else head)]
+    return "\n".join("| " + " | ".join(map(markdown_cell, line)) + " |" for line in [head, sides, *rows])
+
+
+def markdown_cell(value: str | int) -> str:
+    """A pipe or a line break inside a name would break the table, and `<` would begin HTML."""
+    if not isinstance(value, str):
+        return f"{value:,}"
+    shown = value if value.startswith("`") else value.replace("<", "&lt;")
+    return " ".join(shown.split()).replace("|", "\\|")
+
+
+def _is_number(cell: str | int) -> bool:
+    return not isinstance(cell, str) or cell[:1].isdigit() or cell == NOT_KNOWN

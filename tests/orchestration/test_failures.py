@@ -153,3 +153,15 @@ def test_an_asset_that_asks_for_a_value_fails() -> None:
 
     with pytest.raises(dg.Failure, match="deps"):
         manager.load_input(dg.build_input_context())
+
+
+def test_one_check_can_be_asked_alone_without_making_its_asset(tiny_layout: Layout) -> None:
+    catalog = CATALOG_ASSETS["demo"]
+    key = dg.AssetCheckKey(catalog.key, "ranges")
+    definitions = [DATASET_ASSETS["demo"], catalog, checks_of(catalog)]
+
+    result = materialize(*definitions, root=tiny_layout.root, selection=dg.AssetSelection.checks(key))
+
+    assert result.success
+    assert [item.check_name for item in result.get_asset_check_evaluations()] == ["ranges"]
+    assert result.get_asset_materialization_events() == []

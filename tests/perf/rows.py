@@ -18,6 +18,7 @@ from tests.perf.loader_rows import LOADER_ROWS
 from tests.perf.loss_rows import LOSS_ROWS
 from tests.perf.measure import Row, in_turn
 from tests.perf.places_rows import filter_places, look_places_up, open_places, worker_memory
+from tests.perf.report_rows import REPORT_ROWS
 from tests.perf.search_rows import SEARCH_ROWS
 from tests.perf.training_rows import TRAINING_ROWS
 
@@ -67,6 +68,7 @@ ROWS: Final[Mapping[str, Callable[[], Row]]] = {
     **BENCHMARK_ROWS,
     **EMBEDDING_ROWS,
     **SEARCH_ROWS,
+    **REPORT_ROWS,
     "demo_again": demo_again,
 }
 

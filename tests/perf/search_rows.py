@@ -134,12 +134,12 @@ def _benchmark(rows: int, queries: int) -> tuple[Float, Float, list[Ints]]:
     database, wanted = np.empty((rows, SIZE), np.float32), np.empty((queries, SIZE), np.float32)
     places = rows // IMAGES_PER_PLACE
     of_query = np.random.default_rng(1).integers(0, places, queries)
-    _fill(database, np.arange(rows) % places, seed=2, spread=0.7)
-    _fill(wanted, of_query, seed=3, spread=14.0)
+    fill(database, np.arange(rows) % places, seed=2, spread=0.7)
+    fill(wanted, of_query, seed=3, spread=14.0)
     return database, wanted, [np.arange(place, rows, places) for place in of_query]
 
 
-def _fill(out: Float, places: Ints, *, seed: int, spread: float) -> None:
+def fill(out: Float, places: Ints, *, seed: int, spread: float) -> None:
     """Unit vectors around their place's, all of them on one side of the sphere, as descriptors are."""
     noise = np.random.default_rng(seed)
     centres = np.random.default_rng(0).standard_normal((int(places.max()) + 1, SIZE // 16), dtype=np.float32)
@@ -152,7 +152,7 @@ def _fill(out: Float, places: Ints, *, seed: int, spread: float) -> None:
 def _write(folder: Path, rows: int, queries: int) -> None:
     for side, count, seed in (("database", rows, 2), ("queries", queries, 3)):
         out = np.lib.format.open_memmap(folder / f"{side}.npy", mode="w+", dtype=np.float32, shape=(count, SIZE))
-        _fill(out, np.arange(count) % (rows // IMAGES_PER_PLACE), seed=seed, spread=1.0)
+        fill(out, np.arange(count) % (rows // IMAGES_PER_PLACE), seed=seed, spread=1.0)
         out.flush()
 
 

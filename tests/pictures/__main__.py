@@ -1,7 +1,8 @@
 """`python -m tests.pictures`: follows docs/filter_places.md on a really rendered world and takes its pictures.
 
 What commands print is put into the page again, so numbers and pictures are those of one run. With `notebook` it
-executes docs/evaluate_model.ipynb instead, over the data root, where the demo must be, and stores its outputs.
+executes docs/evaluate_model.ipynb instead, over the data root, where the demo must be, and stores its outputs. With
+`ui` it takes README's pictures of the Dagster UI and of the demo's report, over a copy of that demo.
 """
 
 import argparse
@@ -9,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.pictures import browser, notebook
+from gsv_pipeline.layout import Layout
+from tests.pictures import browser, notebook, ui
 from tests.pictures.pages import DOCS, PICTURE, PICTURES, Step, steps, typed
 from tests.pictures.reader import type_in, write_file
 
@@ -56,16 +58,19 @@ def _typed_again(step: Step, root: Path) -> str:
 
 
 def main() -> None:
-    """Redo the page with its pictures, or the notebook."""
+    """Redo the page with its pictures, or the notebook, or take README's pictures."""
     parser = argparse.ArgumentParser(prog="python -m tests.pictures", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["page", "notebook"], default="page")
-    if parser.parse_args().what == "notebook":
-        notebook.redo(DOCS / "evaluate_model.ipynb")
-        return
+    parser.add_argument("what", nargs="?", choices=["page", "notebook", "ui"], default="page")
+    what = parser.parse_args().what
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        text = redo_page(Path(folder) / "data", PICTURES)
-    (DOCS / PAGE).write_text(text, encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="gsv-pipeline-") as folder:
+        if what == "notebook":
+            notebook.redo(DOCS / "evaluate_model.ipynb")
+        elif what == "ui":
+            ui.redo(Layout.find(), Path(folder), PICTURES)
+        else:
+            text = redo_page(Path(folder) / "data", PICTURES)
+            (DOCS / PAGE).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ _MARGIN: Final = 10
 
 
 @contextmanager
-def opened(width: int) -> Iterator[Any]:
-    """A page of a browser, `width` pixels wide."""
+def opened(width: int, height: int = 900) -> Iterator[Any]:
+    """A page of a browser, of that many pixels."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS), chromium_sandbox=False)
-        yield browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
+        yield browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
         browser.close()
 
 
@@ -46,6 +46,19 @@ def take(page: Any, html: Path, *, first: str, last: str, target: Path) -> None:
     start = max(0, top["y"] - _MARGIN)
     clip = {"x": 0, "y": start, "width": width, "height": bottom["y"] + bottom["height"] + _MARGIN - start}
     target.write_bytes(_small(page.screenshot(full_page=True, clip=clip)))
+
+
+def take_down_to(page: Any, last: Any, target: Path) -> None:
+    """Make the window end below an element, and write what it shows.
+
+    Args:
+        page: Of `opened`, with something in it.
+        last: The locator of the last element.
+        target: The PNG file.
+    """
+    box = last.bounding_box()
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": round(box["y"] + box["height"])})
+    target.write_bytes(_small(page.screenshot()))
 
 
 def _small(png: bytes) -> bytes:

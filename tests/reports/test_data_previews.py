@@ -76,7 +76,7 @@ def test_the_tables_of_a_catalog_give_the_verdict_and_every_broken_rule(tmp_path
     assert "| City01 | 50 | 10 | 2008–2019 | 50 |" in cities
     assert rules.splitlines()[2:] == [
         "| severity | what was found | count | share | first example |",
-        "| :-- | :-- | --: | :-- | :-- |",
+        "| :-- | :-- | --: | --: | :-- |",
         "| error | a file is not an image | 12 | 4.8 % | `Images/a_b\\|c'd_e.JPG` |",
     ]
 

@@ -1,6 +1,9 @@
 """What a report says beside recall, from tables with known answers."""
 
 import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +12,12 @@ import pytest
 
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.rows import Result
+from gsv_pipeline.evaluation.score import METRICS_FILE
 from gsv_pipeline.reports import measures_figures
 from gsv_pipeline.reports.curves import DISTANCE_CURVE, PRECISION_CURVE, RECALL_CURVE, write_curves
-from gsv_pipeline.reports.data import RecallRow
+from gsv_pipeline.reports.data import RecallRow, ReportData
 from gsv_pipeline.reports.markdown import write_markdown
-from gsv_pipeline.reports.measures import Measures, distances_to, measure
+from gsv_pipeline.reports.measures import Measures, distances_to, measure, metrics_of, write_metrics
 from gsv_pipeline.reports.published_results import beside_published
 
 
@@ -105,25 +109,53 @@ def test_curves_are_written_for_dvc_and_an_absent_one_is_a_header(tmp_path: Path
         ]
     assert (tmp_path / PRECISION_CURVE).read_text().splitlines()[1] == "0.9,1,0.25"
     write_curves(tmp_path, [row], Measures())
-    assert (tmp_path / DISTANCE_CURVE).read_text() == "metres,recall\n"
+    assert (tmp_path / DISTANCE_CURVE).read_text() == "metres,recall,same_view\n"
 
 
-def test_the_markdown_holds_recalls_published_numbers_and_parts(tmp_path: Path) -> None:
+def test_metrics_hold_what_a_number_says_and_leave_out_what_is_not_known(tmp_path: Path) -> None:
+    (tmp_path / METRICS_FILE).write_text('{"R@1": 0.75}')
+    write_metrics(tmp_path, measure(_data(), PREDICTIONS, SIMILARITIES))
+    assert json.loads((tmp_path / METRICS_FILE).read_text()) == {
+        "R@1": 0.75,
+        "average precision": 0.75,  # three right answers are surer than the wrong one
+        "recall at 100 % precision": 0.75,
+        "median error, m": 0.0,
+    }
+    assert metrics_of(Measures()) == {}
+    surest_is_wrong = measure(_data(), PREDICTIONS[:, ::-1], SIMILARITIES)
+    assert metrics_of(surest_is_wrong)["recall at 100 % precision"] == 0.0
+
+
+def test_the_markdown_says_what_the_page_says_and_names_the_variant_above_every_table_of_recalls(
+    tmp_path: Path, make_report: Callable[..., ReportData]
+) -> None:
     found = measure(
-        _data(), PREDICTIONS, SIMILARITIES, published=beside_published([Result("A | B", {1: 0.9}, "x")], (0.1, 0.2))
+        _data(),
+        PREDICTIONS,
+        SIMILARITIES,
+        published=beside_published([Result("A | B", {1: 0.9}, "x")], (0.1, 0.2)),
+        costs={"A single query": "7 ms"},
     )
-    write_markdown(
-        tmp_path / "report.md",
-        title="demo on somewhere",
-        protocol="within 25 m",
+    report = replace(
+        make_report(),
         rows=[RecallRow("demo", {1: 0.75, 5: 1.0}, {1: (0.5, 0.9)})],
+        variant="the small list: within 25 m",
+        skipped="Broken images were let pass.",
         measures=found,
-        provenance={"Seed": "1"},
     )
+    write_markdown(tmp_path / "report.md", report)
     text = (tmp_path / "report.md").read_text()
     assert "| demo | 75.0 (50.0–90.0) | 100.0 |" in text
     assert "| A \\| B | 90.0 | – | – | worse | x |" in text
     assert "| Bonn | 2 | 100.0 (" in text
+    assert "| position alone | 75.0 | 75.0 | 75.0 | 75.0 | 75.0 |" in text
+    assert "Every answer of similarity 0.700 and above is correct: 100 % precision up to 75.0 % recall." in text
+    assert "**Broken images were let pass.**" in text
+    assert "| A single query | 7 ms |" in text
+    assert "| Database images | 12 |" in text
+    headings = ("Recall", "Beside published numbers", "How near the answers are", "By city")
+    for heading in headings:
+        assert text.partition(f"## {heading}\n\n")[2].startswith("demo_test: the small list: within 25 m.")
 
 
 def test_the_figures_are_pictures() -> None:

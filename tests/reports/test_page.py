@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gsv_pipeline.benchmarks.rows import Result
 from gsv_pipeline.errors import DataError
+from gsv_pipeline.evaluation.breakdown import Group
+from gsv_pipeline.evaluation.precision import precision_curve
 from gsv_pipeline.reports.data import RecallRow, ReportData, TrainingCurve
+from gsv_pipeline.reports.measures import Measures
 from gsv_pipeline.reports.page import headline, table_rows, write_report
+from gsv_pipeline.reports.published_results import beside_published
 
 Make = Callable[..., ReportData]
 VOID = {"meta", "link", "img", "br"}
@@ -200,3 +205,35 @@ def test_a_missing_image_stops_the_page_by_its_name_and_leaves_the_old_page(tmp_
 
 def test_the_same_data_gives_the_same_bytes(tmp_path: Path, make_report: Make) -> None:
     assert write(tmp_path, make_report())[0] == write(tmp_path, make_report())[0]
+
+
+def test_every_table_of_recalls_names_the_variant_of_its_benchmark(tmp_path: Path, make_report: Make) -> None:
+    group = Group("Oslo", 3, {1: 0.5, 5: 1.0}, (0.2, 0.8))
+    published = beside_published([Result("NetVLAD", {1: 0.8}, "a paper")], (0.7, 0.9))
+    found = Measures(groups={"By city": [group, replace(group, name="Bonn")]}, published=published)
+    html, _ = write(tmp_path, replace(make_report(), variant="the small list: within 25 m", measures=found))
+    tables = re.findall(r'<table class="recalls.*?</table>', html, flags=re.DOTALL)
+    captions = [re.search(r"<caption>(.*?)</caption>", table, flags=re.DOTALL) for table in tables]
+    texts = [re.sub(r"<[^>]+>", "", caption[1]) for caption in captions if caption]
+    assert texts == [
+        "demo_test the small list: within 25 m",
+        "demo_test the small list: within 25 m",
+        "By city on demo_test: the small list: within 25 m",
+    ]
+
+
+def test_skipped_images_stand_before_any_number_of_a_table(tmp_path: Path, make_report: Make) -> None:
+    html, _ = write(tmp_path, replace(make_report(), skipped="Broken images were let pass: 1 of the queries."))
+    assert html.index("Broken images were let pass") < html.index("<table")
+
+
+def test_the_threshold_of_perfect_precision_is_told_in_words(tmp_path: Path, make_report: Make) -> None:
+    curve = precision_curve(
+        np.array([0.9, 0.8, 0.7], np.float32), np.array([True, True, False]), np.ones(3, dtype=bool)
+    )
+    _, page = write(tmp_path, replace(make_report(), measures=Measures(precision=curve)))
+    text = " ".join(page.text.replace("\xa0", " ").split())
+    assert "Every answer of similarity 0.800 and above is correct: 100 % precision up to 66.7 % recall." in text
+    wrong = precision_curve(np.array([0.9, 0.8], np.float32), np.array([False, True]), np.ones(2, dtype=bool))
+    _, page = write(tmp_path, replace(make_report(), measures=Measures(precision=wrong)))
+    assert "The surest answer of all is wrong, so no similarity is safe." in " ".join(page.text.split())

@@ -1,5 +1,6 @@
 """What the UI shows of each artifact."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,22 @@ def test_recalls_stand_beside_their_baselines(tiny_chain: Path) -> None:
 
     assert [row in table for row in ("**demo**", "untrained model", "colour histogram", "grey thumbnail")] == [True] * 4
     assert PICTURE in summaries.recall_figure(layout, experiment, "demo_test")
+    assert table.startswith("**demo_test**: within 25 m, included; queries without a positive count as misses.")
+    assert "Descriptors computed in float32." in table
+    assert "skip-broken" not in table
+
+
+def test_a_report_of_before_is_read_and_broken_images_are_counted(chain_layout: Layout) -> None:
+    experiment = tiny_experiment(chain_layout)
+    path = chain_layout.recall_report("demo_test", "demo") / "recall.json"
+    stored = json.loads(path.read_text())
+
+    path.write_text(json.dumps({name: value for name, value in stored.items() if name != "precision"}))
+    assert "Descriptors" not in summaries.recall_table(chain_layout, experiment, "demo_test")
+
+    path.write_text(json.dumps({**stored, "broken_images": {"queries": 2, "database": 1}}))
+    told = summaries.recall_table(chain_layout, experiment, "demo_test")
+    assert "1 of the database and 2 of the queries are broken and were let pass (--skip-broken)" in told
 
 
 def test_the_leaderboard_has_a_table_per_benchmark(chain_layout: Layout) -> None:
@@ -59,6 +76,11 @@ def test_the_leaderboard_has_a_table_per_benchmark(chain_layout: Layout) -> None
 
     assert text.index("**demo_test**") < text.index("**demo_val**")
     assert text.count("**demo**") == 2
+    assert text.count("**: within 25 m, included; queries without a positive count as misses.") == 2
+    path = chain_layout.leaderboard() / "leaderboard.json"
+    rows = [{name: row[name] for name in row if name != "variant"} for row in json.loads(path.read_text())]
+    path.write_text(json.dumps(rows))  # as it was before variants stood in it
+    assert "**demo_test**\n" in summaries.leaderboard_table(chain_layout)
     (chain_layout.leaderboard() / "leaderboard.json").write_text("[]")
     assert summaries.leaderboard_table(chain_layout) == "There is no recall report yet."
 

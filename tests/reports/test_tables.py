@@ -5,6 +5,7 @@ import pytest
 from gsv_pipeline.reports.data import RecallRow
 from gsv_pipeline.reports.tables import interval, percent, points, recall_table_markdown, recall_table_text
 
+WORD_JOINER = "\u2060"
 ROWS = [
     RecallRow("demo", {1: 0.812, 5: 1.0}, {1: (0.759, 0.856), 5: (0.985, 1.0)}),
     RecallRow("thumbnail", {1: 0.0}, {1: (0.0, 0.015)}, is_baseline=True),
@@ -45,8 +46,8 @@ def test_the_markdown_table_sets_trained_models_in_bold_and_baselines_not() -> N
     header, rule, trained, baseline = recall_table_markdown(ROWS, ks=(1, 5)).splitlines()
     assert header == "| recall, % | R@1 | R@5 |"
     assert rule == "| :-- | --: | --: |"
-    assert trained == "| **demo** | **81.2** (75.9–85.6) | **100.0** (98.5–100.0) |"
-    assert baseline == "| grey thumbnail | 0.0 (0.0–1.5) | – |"
+    assert trained == "| **demo** | **81.2** (75.9~–~85.6) | **100.0** (98.5~–~100.0) |".replace("~", WORD_JOINER)
+    assert baseline == "| grey thumbnail | 0.0 (0.0~–~1.5) | – |".replace("~", WORD_JOINER)
 
 
 def test_a_pipe_in_a_name_does_not_split_a_markdown_cell() -> None:

@@ -1,0 +1,158 @@
+"""What a recall is of and where it comes from: the facts and the provenance of a report, in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from gsv_pipeline.benchmarks import BenchmarkRow
+from gsv_pipeline.benchmarks.data import BenchmarkData
+from gsv_pipeline.config import Experiment
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import Manifest, read_manifest
+from gsv_pipeline.provenance import provenance
+
+_NUMBERS: Final = {
+    "32-true": "float32",
+    "bf16-mixed": "bfloat16 (mixed precision)",
+    "16-mixed": "float16 (mixed precision)",
+}
+_NAMED: Final = 20
+"""More broken images than this are counted, not named: `embeddings/…/broken.json` holds them all."""
+
+
+def variant_of(row: BenchmarkRow) -> str:
+    """Which benchmark of its name, and how a hit is counted: no number is comparable without it."""
+    return f"{row.variant}: {row.protocol.words}" if row.variant else row.protocol.words
+
+
+def number_words(stored: Mapping[str, Any]) -> str:
+    """In which numbers a model computed, from what `recall.json` says; empty where that is not known."""
+    precision = str(stored.get("precision") or "")
+    return _NUMBERS.get(precision, precision)
+
+
+def retrieval_facts(stored: Mapping[str, Any], *, depth: int) -> dict[str, str]:
+    """How the descriptors were made and searched.
+
+    Args:
+        stored: What `recall.json` says; older ones do not know the precision.
+        depth: Neighbours kept of each query.
+    """
+    size, made = stored.get("descriptor_size"), number_words(stored)
+    descriptors = [f"{size:,} numbers" if size else "", f"computed in {made}" if made else ""]
+    kept = f"{depth} of each query, by exact search"
+    database = stored.get("database_images")
+    if database == depth:
+        kept = f"all {depth} of the database, by exact search: recalls beyond R@{depth} are equal to it"
+    found = {"Descriptors": ", ".join(part for part in descriptors if part), "Neighbours kept": kept}
+    return {name: value for name, value in found.items() if value}
+
+
+def named(broken: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Which images were let pass; empty where there are none.
+
+    Args:
+        broken: Side -> row, image and problem of each, as `embeddings.store` keeps them.
+    """
+    names = [str(item["image"]) for _, images in sorted(broken.items()) for item in images]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"Skipped: {', '.join(names[:_NAMED])}{more}." if names else ""
+
+
+def facts_of(
+    layout: Layout,
+    experiment: Experiment,
+    benchmark: str,
+    *,
+    row: BenchmarkRow,
+    data: BenchmarkData,
+    retrieval: Mapping[str, str],
+) -> Mapping[str, str]:
+    """What the benchmark holds and how it was searched, in reading order.
+
+    Args:
+        layout: Where things live.
+        experiment: Whose recall it is.
+        benchmark: Its name.
+        row: Its row.
+        data: Both sides, as the experiment sees them.
+        retrieval: What `retrieval_facts` says.
+    """
+    lengths = [len(rows) for rows in data.positives]
+    facts = {
+        "Variant": row.variant,
+        "A hit is": row.protocol.words,
+        "Database images": f"{len(data.database):,}",
+        "Database places": f"{data.database['place_id'].nunique():,}",
+        "Queries": f"{len(data.queries):,} of {data.queries['place_id'].nunique():,} places",
+        "Positives per query": f"{np.mean(lengths):.1f} on average, {min(lengths)} to {max(lengths)}",
+        **retrieval,
+        "Database years": _span(data.database["year"]),
+        "Query years": _span(data.queries["year"]),
+        "Licence of the images": row.licence,
+        "Source": row.source,
+    }
+    facts = {name: value for name, value in facts.items() if value}
+    made = read_manifest(layout.benchmark(benchmark))
+    if made and made.metadata.get("deviations"):
+        facts["Not as published"] = "; ".join(made.metadata["deviations"])
+    trained = read_manifest(layout.places(experiment.name)) if experiment.training else None
+    if trained:
+        counts = trained.metadata
+        facts["Trained on"] = (
+            f"{counts['images']:,} images of {counts['places']:,} places in {', '.join(counts['cities'])} "
+            f"(data set {experiment.dataset})"
+        )
+    return facts
+
+
+def provenance_of(layout: Layout, experiment: Experiment, benchmark: str, *, row: BenchmarkRow) -> Mapping[str, str]:
+    """Which versions of data, settings, code, packages and machine the numbers are of."""
+    now = provenance()
+    checkpoint = read_manifest(layout.checkpoint(experiment.name))
+    data = {"": row.dataset} if row.dataset else {}
+    if experiment.training and experiment.dataset != row.dataset:
+        data[" of training"] = experiment.dataset
+    steps = {
+        **{f"Data version{of}": read_manifest(layout.dataset(name)) for of, name in data.items()},
+        **{f"Catalog version{of}": read_manifest(layout.catalog(name)) for of, name in data.items()},
+        "Benchmark version": read_manifest(layout.benchmark(benchmark)),
+        "Checkpoint version": checkpoint,
+        "Descriptors version": read_manifest(layout.embeddings(benchmark, experiment.name)),
+    }
+    return {
+        **{name: _version(manifest) for name, manifest in steps.items() if manifest},
+        **{f"Snapshot{of}": _snapshot(layout, name) for of, name in data.items()},
+        "Code version": f"gsv-pipeline {now['gsv_pipeline']}" + (f", commit {now['git']}" if now["git"] else ""),
+        "Seed": str(experiment.seed),
+        "Training time": _duration(checkpoint) if experiment.training else "not trained here",
+        "Packages": ", ".join(f"{name} {version}" for name, version in now["packages"].items()),
+        "Machine": f"{now['platform']}, Python {now['python']}, {now['cpus']} processors",
+    }
+
+
+def _version(manifest: Manifest) -> str:
+    return f"{manifest.data_version} (config {manifest.fingerprint}, made {manifest.created})"
+
+
+def _snapshot(layout: Layout, dataset: str) -> str:
+    """The hash under which DVC keeps the data set, if what the catalog was made of is what it keeps."""
+    manifest, catalog = read_manifest(layout.dataset(dataset)), read_manifest(layout.catalog(dataset))
+    snapshot = manifest.metadata.get("dvc") if manifest else None
+    if manifest is None or snapshot is None:
+        return f"none; gsv-pipeline data snapshot {dataset} makes one"
+    files = (catalog.config.get("files") if catalog else None) or manifest.data_version
+    if files != snapshot.get("listing"):
+        return f"none of these files: they changed after md5 {snapshot['md5']}"
+    return f"md5 {snapshot['md5']}, {snapshot['nfiles']} files"
+
+
+def _duration(manifest: Manifest | None) -> str:
+    return f"{manifest.wall_seconds:.0f} s" if manifest else "unknown"
+
+
+def _span(years: "pd.Series[int]") -> str:
+    known = years[years > 0]
+    return f"{known.min()} to {known.max()}" if len(known) else ""
