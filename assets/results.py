@@ -95,7 +95,9 @@ def materialized(
 
 
 def _in_a_line(value: Any) -> Any:
-    """Names or the ends of an interval as one line; tables are left out, since pictures of the asset show them."""
+    """Names or the ends of an interval as one line, an address to click; pictures of the asset show its tables."""
+    if isinstance(value, str) and value.startswith(("https://", "http://")):
+        return dg.MetadataValue.url(value)
     if not isinstance(value, list):
         return value
     if len(value) == 2 and all(isinstance(item, float) for item in value):

@@ -18,7 +18,7 @@ from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.tracking import Tracker
 from gsv_pipeline.tracking.csv_log import STEP, TRAINING, write_rows
 from gsv_pipeline.tracking.files import JsonLinesTracker
-from gsv_pipeline.tracking.wandb_run import RunDescription
+from gsv_pipeline.tracking.wandb_run import RunDescription, page_of
 
 METRICS_TABLE: Final = "metrics.csv"
 MEMORY_FILE: Final = "wandb.json"
@@ -65,7 +65,10 @@ def run_facts(description: RunDescription, run: Tracker, *, without: Tracker) ->
         run: What `wandb_run` gave.
         without: What it was given, and gives back where there is no run.
     """
-    return {} if run is without else {"wandb_run": description.run_id}
+    if run is without:
+        return {}
+    page = page_of(run)
+    return {"wandb_run": description.run_id, **({"wandb_page": page} if page else {})}
 
 
 def _may_be_copied(layout: Layout, benchmark: str) -> bool:

@@ -1,4 +1,4 @@
-"""Candidates from rounded products, proved to be complete and put in order by exact ones.
+"""Candidates from rounded products, checked for completeness and put in order by exact ones.
 
 A rounded score is off by some ε at most. Every row that belongs to the k best has therefore a rounded score no more
 than 2ε below the k-th best rounded one. If fewer rows than were kept come that close, none is missing, and their exact

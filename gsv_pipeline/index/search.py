@@ -2,7 +2,7 @@
 
 FAISS copies the database into an index first; here the only memory beyond the mapped descriptors is one block of
 scores. Where processors multiply in bfloat16 many times faster than in float32 (AMX), that finds candidates, and
-`screening.py` proves that none is missing and orders them in float32.
+`screening.py` checks that none is missing and orders them in float32.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,13 +19,15 @@ from gsv_pipeline.hardware import choose_device
 from gsv_pipeline.index.screening import Best, Screened, sample_error, screen
 from gsv_pipeline.index.tensors import as_tensor, half_squares
 
-QUERY_BLOCK: Final = 256
+QUERY_BLOCK: Final = 512
 DATABASE_BLOCK: Final = 512
 """Larger blocks multiply no faster, and where 16 bits are multiplied each is converted to them beside itself."""
 
-SCORES_AT_ONCE: Final = 4096
-"""Of a query, at most. The best of many are found in less time than the best of each few; and of more than 64 times as
-many as are wanted torch keeps a heap, where of fewer it sorts half of them, which takes half as long again."""
+SCORES_AT_ONCE: Final = 1024
+"""Of a query, at most: they are most of the memory that a search takes."""
+
+GROUP: Final = 8
+"""Columns of which only the best is looked at first."""
 
 ROUNDING: Final = 5e-7
 """What float32 may be off at unit vectors; a matrix product that is off by more rounds its input to 16 bits."""
@@ -69,10 +71,10 @@ def exact_search(
         halves[np.asarray(missing, dtype=np.int64)] = np.inf
         found = _search(database, queries, k, halves=torch.from_numpy(halves).to(place), device=place)
         own = torch.from_numpy(half_squares(queries))[:, None]
-    predictions, scores = found.rows if rows is None else torch.from_numpy(rows)[found.rows], found.scores
-    similarities = scores + 1.0 - own  # 1 - |q - x|^2 / 2
-    nothing = ~torch.isfinite(scores) | (own == 0)
-    return predictions.masked_fill(nothing, NO_ROW).numpy(), similarities.masked_fill(nothing, NO_SIMILARITY).numpy()
+    nothing = ~torch.isfinite(found.scores) | (own == 0)
+    predictions = found.rows if rows is None else torch.from_numpy(rows)[found.rows]
+    similarities = found.scores.add_(1.0).sub_(own)  # 1 - |q - x|^2 / 2
+    return predictions.masked_fill_(nothing, NO_ROW).numpy(), similarities.masked_fill_(nothing, NO_SIMILARITY).numpy()
 
 
 @contextmanager
@@ -128,14 +130,36 @@ def _best_of_block(database: Float, queries: Tensor, k: int, *, halves: Tensor) 
         block = room[:, : min(width, len(database) - start)]
         _multiply(database[start : start + width], queries, out=block)
         block.sub_(halves[start : start + block.shape[1]])
-        wanted = min(k, block.shape[1])
-        if scores.shape[1] == k:  # of a later block only what beats the worst so far
-            wanted = min(wanted, int((block > scores[:, -1:]).sum(dim=1).max()))
-        values, places = block.topk(wanted, dim=1, sorted=False)
+        values, places = _candidates(block, k, beyond=scores[:, -1:] if scores.shape[1] == k else None)
         scores, rows = torch.cat([scores, values], dim=1), torch.cat([rows, places + start], dim=1)
         scores, order = scores.topk(min(k, scores.shape[1]), dim=1)
         rows = rows.gather(1, order)
     return rows, scores
+
+
+def _candidates(scores: Tensor, k: int, *, beyond: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Scores [q, c] and their columns, among them the k highest of each row.
+
+    Columns are taken in groups of `GROUP`: the k highest lie in the k groups of the highest maxima. To find those takes
+    a fraction of the time that it takes to find the k highest of all.
+
+    Args:
+        scores: [q, n].
+        k: How many are wanted.
+        beyond: [q, 1] scores at or below which none is.
+    """
+    groups = scores.shape[1] // GROUP
+    if groups <= k:
+        values, columns = scores.topk(min(k, scores.shape[1]), dim=1, sorted=False)
+        return values, columns
+    grouped = scores[:, : groups * GROUP].unflatten(1, (GROUP, groups))
+    maxima = grouped.amax(dim=1)
+    wanted = k if beyond is None else min(k, int((maxima > beyond).sum(dim=1).max()))
+    best = maxima.topk(wanted, dim=1, sorted=False).indices[:, None, :]
+    values = grouped.gather(2, best.expand(-1, GROUP, -1)).flatten(1)
+    columns = best + groups * torch.arange(GROUP, device=scores.device)[:, None]
+    rest = torch.arange(groups * GROUP, scores.shape[1], device=scores.device).expand(len(scores), -1)
+    return torch.cat([values, scores[:, groups * GROUP :]], dim=1), torch.cat([columns.flatten(1), rest], dim=1)
 
 
 def _even_part(rows: int) -> int:

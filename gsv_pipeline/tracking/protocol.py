@@ -79,6 +79,11 @@ class Trackers:
     def __init__(self, *sinks: Tracker) -> None:
         self._sinks = sinks
 
+    @property
+    def sinks(self) -> Sequence[Tracker]:
+        """Those told, in their order."""
+        return self._sinks
+
     def message(self, text: str) -> None:
         """To every sink."""
         for sink in self._sinks:

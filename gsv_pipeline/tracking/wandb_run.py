@@ -27,7 +27,7 @@ class RunDescription:
     Args:
         run_id: From the fingerprint of what is made, so that a resumed stage continues its run.
         experiment: Group of the run.
-        job_type: `train` or `benchmark`.
+        job_type: `train`, `embed` or `benchmark`.
         config: The whole experiment, the versions of its inputs, code and machine.
         tags: What runs are picked by: data set, backbone, aggregator, loss.
         data: Small files that stand for the data, by name of the artifact; never images.
@@ -67,6 +67,13 @@ def wandb_run(
         sink.finish(exit_code=1)
         raise
     sink.finish(exit_code=0)
+
+
+def page_of(run: Tracker) -> str:
+    """Where people see the run that `wandb_run` gave; empty where it is offline, or there is none."""
+    if isinstance(run, WandbTracker):
+        return run.page
+    return next(filter(None, map(page_of, run.sinks)), "") if isinstance(run, Trackers) else ""
 
 
 def _open(

@@ -48,6 +48,11 @@ class WandbTracker(NullTracker):
         self._last_step = 0
         self._open_file = hold_open(folder)
 
+    @property
+    def page(self) -> str:
+        """Its address at the service; empty offline."""
+        return str(self._run.url or "") if self._url else ""
+
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Every fifth training step, every validation; what an interrupted process logged is left out."""
         if _is_worth_it(metrics, step):

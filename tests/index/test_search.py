@@ -39,7 +39,13 @@ def assert_same_order(found, database, queries, k):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 90), st.integers(1, 40), st.integers(1, 50), st.integers(0, 100), st.sampled_from([7, 16, 2048]))
+@given(
+    st.integers(1, 400),
+    st.integers(1, 40),
+    st.integers(1, 50),
+    st.integers(0, 100),
+    st.sampled_from([7, 16, 130, 2048]),
+)
 def test_the_order_is_that_of_faiss_whatever_the_blocks(rows, queries, k, seed, block):
     database, wanted = unit(rows, 24, seed, clusters=5), unit(queries, 24, seed + 1000, clusters=5)
     with pytest.MonkeyPatch.context() as patch:

@@ -46,6 +46,9 @@ def test_an_online_run_is_one_run_after_a_resume_and_no_step_is_there_twice(resu
     assert (run.told["groupName"], run.told["jobType"], run.told["tags"]) == ("demo", "train", ["demo", "resnet18"])
     assert run.config["inputs"]["value"] == {"places/demo": "abc"}
     assert run.ended == [0, 0]
+    page = (folder / "page.txt").read_text()
+    assert page.startswith(service.environment["WANDB_BASE_URL"])
+    assert page.endswith(f"/runs/{client.run_id(folder)}")
     assert service.unknown == []
 
 
@@ -77,6 +80,7 @@ def test_what_was_logged_offline_is_sent_as_one_run_and_once(service, tmp_path, 
     assert said == ["worked", "worked"]
     folders = sorted((tmp_path / "wandb" / "wandb").glob("offline-run-*"))
     assert len(folders) == 2
+    assert (tmp_path / "page.txt").read_text() == ""
     assert client.files_that_hold(tmp_path, KEY) == []
     assert sync(tmp_path, service, monkeypatch) == 0
     assert capsys.readouterr().out == f"Sent: {client.run_id(tmp_path)}\n"

@@ -16,7 +16,7 @@ from gsv_pipeline.tracking import NullTracker, Trackers, wandb_service
 from gsv_pipeline.tracking.files import JsonLinesTracker
 from gsv_pipeline.tracking.wandb_memory import RunMemory
 from gsv_pipeline.tracking import wandb_run as module
-from gsv_pipeline.tracking.wandb_run import RunDescription, wandb_run
+from gsv_pipeline.tracking.wandb_run import RunDescription, page_of, wandb_run
 
 module.INIT_S = 3.0
 wandb_service.ANSWER_S = 1.0
@@ -37,6 +37,7 @@ description = RunDescription(
     redistributable=True,
 )
 with wandb_run(Trackers(Said(), JsonLinesTracker(log)), description, folder=folder / "wandb", memory=memory) as run:
+    (folder / "page.txt").write_text(page_of(run))
     for step in range(first, last + 1):
         run.log({"train/loss": 1 / step}, step)
         if pauses and step == pauses:
