@@ -152,7 +152,7 @@ def _candidates(scores: Tensor, k: int, *, beyond: Tensor | None) -> tuple[Tenso
     if groups <= k:
         values, columns = scores.topk(min(k, scores.shape[1]), dim=1, sorted=False)
         return values, columns
-    grouped = scores[:, : groups * GROUP].unflatten(1, (GROUP, groups))
+    grouped = scores[:, : groups * GROUP].view(len(scores), GROUP, groups)
     maxima = grouped.amax(dim=1)
     wanted = k if beyond is None else min(k, int((maxima > beyond).sum(dim=1).max()))
     best = maxima.topk(wanted, dim=1, sorted=False).indices[:, None, :]
