@@ -107,10 +107,18 @@ def require(layout: Layout, recipe: Recipe) -> Manifest:
     key = layout.key(recipe.path)
     is_other = recipe.has_settings and reason is not None and reason.startswith(_OTHER_SETTINGS)
     repeat = " Repeat the settings that it was made with (KEY=VALUE), or make it anew." if is_other else ""
+    first = _first_to_make(layout, recipe)
+    begin = "" if first is recipe else f" Begin with what it is made of: {first.command}"
     raise StaleInputError(
-        f"'{key}' is needed, but {reason}.{repeat} Run: {recipe.command}",
-        {"artifact": key, "reason": reason or "", "run": recipe.command},
+        f"'{key}' is needed, but {reason}.{repeat} Run: {recipe.command}.{begin}".removesuffix("."),
+        {"artifact": key, "reason": reason or "", "run": recipe.command, "begin": first.command},
     )
+
+
+def _first_to_make(layout: Layout, recipe: Recipe) -> Recipe:
+    """The furthest input that is missing or out of date: until it is made, what follows it is refused."""
+    behind = next((item for item in recipe.inputs if why_stale(layout, item)), None)
+    return recipe if behind is None else _first_to_make(layout, behind)
 
 
 def fingerprint(layout: Layout, recipe: Recipe) -> str:

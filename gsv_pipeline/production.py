@@ -82,8 +82,8 @@ def produce(
         recipe: What to make.
         write: Fills the empty folder it is given.
         tracker: Told when something is cached or waited for.
-        force: Compute even when nothing changed.
-        keep_previous: Leave the replaced artifact as `<name>.previous`.
+        force: Compute even when nothing changed, unless another run has just done so.
+        keep_previous: Leave the replaced artifact as `<name>.previous`; one that was left before goes, which is told.
         then: Called when the new artifact is in place, still under its lock.
 
     Raises:
@@ -95,13 +95,17 @@ def produce(
     if not force and why_stale(layout, recipe) is None:
         return _cached(recipe, key, tracker)
     layout.ensure_root()
+    before = read_manifest(recipe.path)
     with hold(layout.lock(recipe.path), key=key, tracker=tracker):
         _recover(layout, recipe.path)
-        if not force and why_stale(layout, recipe) is None:
+        made_meanwhile = read_manifest(recipe.path) != before
+        if (made_meanwhile or not force) and why_stale(layout, recipe) is None:
             return _cached(recipe, key, tracker)
         for item in recipe.inputs:
             require(layout, item)
         _check_is_ours(recipe.path)
+        if keep_previous:
+            _tell_what_goes(layout, recipe.path, tracker)
         try:
             result = _write(layout, recipe, write, keep_previous=keep_previous)
         except BaseException as error:
@@ -156,6 +160,16 @@ def _replace(layout: Layout, artifact: Path, partial: Path, *, keep_previous: bo
         _remove(previous)
 
 
+def _tell_what_goes(layout: Layout, artifact: Path, tracker: Tracker) -> None:
+    previous = layout.previous(artifact)
+    found = read_manifest(previous)
+    if found is not None and artifact.is_dir():
+        tracker.message(
+            f"{previous} (made {found.created}) goes when this is done, and {artifact.name} takes its place. "
+            "Copy it to another place first if you still need it."
+        )
+
+
 def _check_is_ours(artifact: Path) -> None:
     """Refuse to replace what the pipeline did not make.
 
@@ -200,7 +214,7 @@ def _record_failure(layout: Layout, artifact: Path, error: BaseException) -> Non
     record = {
         "key": layout.key(artifact),
         "error": type(error).__name__,
-        "message": str(error),
+        "message": str(error) or type(error).__name__,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:

@@ -324,8 +324,7 @@ def report_pca(
 
         measured = compose.measure_pca(layout, experiment, benchmark, tracker=tracker)
         write_pca_report(target, measured, experiment=experiment.name, benchmark=benchmark)
-        lines = {f"{item.dimensions}-D": round(item.recall_at[1], 4) for item in measured if item.whitened is not False}
-        return Output({"R@1": lines}, version_files=(REPORT_FILE,))
+        return Output({"R@1": compose.recall_by_size(measured)}, version_files=(REPORT_FILE,))
 
     return produce(layout, recipes.pca_report(layout, experiment, benchmark), write, tracker=tracker, force=force)
 

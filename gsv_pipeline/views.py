@@ -1,5 +1,6 @@
 """Pages that a person asks for and nothing depends on: the places of an experiment, the matches of any two folders."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def match(
     found = compose.match_folders(
         layout, experiment, database=database, queries=queries, labels=labels, tracker=tracker
     )
-    page = output or layout.match(experiment.name) / f"{queries.resolve().name}.html"
+    page = output or layout.match(experiment.name) / f"{_pair_name(database, queries)}.html"
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
         write_match_page(
@@ -88,10 +89,18 @@ def match(
     except OSError as error:
         raise _unwritable(page, error) from error
     facts: dict[str, Any] = {"queries": len(found.query_paths), "database_images": len(found.database_paths)}
-    if found.positives is not None:
+    if found.positives is not None and not any(map(len, found.positives)):
+        tracker.message("No query has a correct image in the database, so there is no recall")
+    elif found.positives is not None:
         recalls = recall_at_k(found.predictions, found.positives, (1, 5, 10))
         facts.update({f"R@{k}": round(value, 4) for k, value in recalls.items()})
     return StageResult(page, facts, data_version="", cached=False)
+
+
+def _pair_name(database: Path, queries: Path) -> str:
+    """A name of its own for every two folders: the same two replace their page, others do not."""
+    pair = f"{database.resolve()}\n{queries.resolve()}"
+    return f"{queries.resolve().name}-{hashlib.sha256(pair.encode()).hexdigest()[:8]}"
 
 
 def _unwritable(page: Path, error: OSError) -> DataError:

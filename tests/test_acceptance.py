@@ -1,6 +1,7 @@
 """Accepting a recall, the gate that compares with it, and the comparison of two experiments, over the whole chain."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,21 @@ def test_an_experiment_equals_itself(chain_layout: Layout) -> None:
     assert told == dict.fromkeys((1, 5, 10), ("same", 0.0, 1.0))
 
 
-def test_git_keeps_accepted_recalls() -> None:
-    lines = (Path(__file__).parent.parent / ".gitignore").read_text().splitlines()
-    assert lines.index("!data/accepted/") > lines.index("data/*")
+def test_the_command_compares_none_with_itself(chain_layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--data-root", str(chain_layout.root), "compare", "demo", "demo", "demo_test"]) == 2
+    assert "'demo' equals itself" in capsys.readouterr().err
+
+
+def test_git_keeps_what_people_decided_and_wrote() -> None:
+    repository = Path(__file__).parent.parent
+    if not (repository / ".git").exists():
+        pytest.skip("this is no checkout")
+    kept = ["accepted/demo/demo_test.json", "experiments/mine.yaml", "experiments/my_models.py", "benchmarks/walk.yaml"]
+    ignored = [
+        "checkpoint/demo/model.safetensors",
+        "experiments/__pycache__/my_models.pyc",
+        "history/demo_test/demo.jsonl",
+    ]
+    command = ["git", "check-ignore", "--no-index", *(f"data/{name}" for name in [*kept, *ignored])]
+    found = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False).stdout.splitlines()
+    assert found == [f"data/{name}" for name in ignored]

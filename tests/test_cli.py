@@ -162,3 +162,9 @@ def test_main_exits_with_the_code(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert caught.value.code == 2
+
+
+def test_a_data_root_that_is_a_file_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert cli.run(["--data-root", str(tmp_path / "file"), "status"]) == 2
+    assert "is a file. Name a folder" in capsys.readouterr().err

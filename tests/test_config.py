@@ -53,6 +53,11 @@ def test_the_published_recipe_has_the_published_values(layout):
     assert arguments["out_channels"] * arguments.get("s1", 2) * arguments.get("s2", 2) == 4096
 
 
+def test_a_setting_that_stands_there_twice_is_refused(load):
+    with pytest.raises(ConfigError, match=r"'seed' stands there twice. Keep one of them."):
+        load(MINIMAL + "seed: 1\nseed: 2\n")
+
+
 def test_own_experiments_stand_beside_the_shipped_ones(load, layout):
     assert load(MINIMAL).name == "mine"
     files = experiment_files(layout)

@@ -57,6 +57,15 @@ def test_runs_under_way_are_not_forgotten(home: Path) -> None:
         assert run.run_id not in {item.run_id for item in ended_before(instance, datetime.now(UTC) + timedelta(days=1))}
 
 
+def test_elsewhere_than_in_the_repository_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")  # whatever the script sets goes when the test ends
+    monkeypatch.delenv("DAGSTER_HOME")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, [])
+    assert done.exit_code == 2
+    assert "holds no dagster.yaml. Run this in the repository" in done.output
+
+
 def test_the_script_counts_before_it_forgets(runs: tuple[dg.DagsterInstance, list[str]]) -> None:
     typed = [command for command in all_typed("operations.md") if command.arguments[0] == "python"]
     assert [command.arguments[2:] for command in typed] == [["--days", "90"], ["--days", "90", "--yes"]]

@@ -212,6 +212,17 @@ def test_a_stage_refuses_an_input_that_is_missing_or_stale_and_names_the_command
     assert (places.path / "table.txt").is_file()
 
 
+def test_of_a_chain_that_is_out_of_date_the_first_command_is_named_too(layout, catalog, places):
+    make(layout, catalog)
+    make(layout, places)
+    checkpoint = Recipe(layout.checkpoint("demo"), {"training": 1}, {}, "gsv-pipeline train demo", (places,))
+    shutil.rmtree(catalog.path)
+    with pytest.raises(
+        StaleInputError, match=r"Run: gsv-pipeline places demo\. Begin with .*: gsv-pipeline catalog demo$"
+    ):
+        make(layout, checkpoint, never)
+
+
 def test_a_fresh_input_is_handed_over(layout, catalog):
     made = make(layout, catalog)
     assert require(layout, catalog).data_version == made.data_version
@@ -304,7 +315,9 @@ def test_a_failed_stage_keeps_the_old_artifact_and_says_why(layout, catalog):
 def test_the_replaced_artifact_is_kept_on_request(layout, catalog):
     make(layout, catalog, writes("old"))
     make(layout, catalog, writes("new"), force=True, keep_previous=True)
-    make(layout, catalog, writes("newest"), force=True, keep_previous=True)
+    heard = Heard()
+    make(layout, catalog, writes("newest"), heard, force=True, keep_previous=True)
+    assert any(text.startswith(f"{layout.previous(catalog.path)} (made ") for text in heard.said)
     assert (catalog.path / "table.txt").read_text() == "newest"
     assert (layout.previous(catalog.path) / "table.txt").read_text() == "new"
     make(layout, catalog, writes("last"), force=True)
@@ -489,8 +502,13 @@ produce(layout, recipe, write, tracker=NullTracker())
     assert (catalog.path / "table.txt").read_text() == "old"
 
 
-def test_of_two_runs_that_want_one_artifact_the_second_waits_and_finds_it_fresh(layout, tmp_path):
-    script = """
+@pytest.mark.parametrize("force", [False, True])
+def test_of_two_runs_that_want_one_artifact_the_second_waits_and_finds_it_fresh(layout, force):
+    script = (
+        f"""
+force = {force}
+"""
+        + """
 class Tracker(NullTracker):
     def message(self, text):
         print(text, flush=True)
@@ -500,8 +518,9 @@ def write(folder):
         time.sleep(0.01)
     (folder / "table.txt").write_text("rows")
     return Output({})
-print("cached", produce(layout, recipe, write, tracker=Tracker()).cached, flush=True)
+print("cached", produce(layout, recipe, write, tracker=Tracker(), force=force).cached, flush=True)
 """
+    )
     first = start(script, layout, size=1)
     command = [sys.executable, "-c", PRELUDE + script, str(layout.root), "1"]
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

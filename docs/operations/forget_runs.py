@@ -5,6 +5,7 @@
     DAGSTER_HOME=$PWD .venv/bin/python docs/operations/forget_runs.py --days 90 --yes
 """
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +38,11 @@ def forget(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 @click.option("--yes", is_flag=True, help="Forget them; without this it only counts them.")
 def main(days: int, yes: bool) -> None:
     """Forget runs that ended long ago."""
+    os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))  # the repository has its dagster.yaml at the top
+    if not (Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml").is_file():
+        raise click.UsageError(
+            f"{os.environ['DAGSTER_HOME']} holds no dagster.yaml. Run this in the repository, or set DAGSTER_HOME."
+        )
     with dg.DagsterInstance.get() as instance:
         runs = ended_before(instance, datetime.now(UTC) - timedelta(days=days))
         for run in runs if yes else ():

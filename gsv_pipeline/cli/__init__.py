@@ -52,6 +52,8 @@ def cli(context: click.Context, data_root: Path | None) -> None:
     Each one skips what is fresh. KEY=VALUE changes a setting of the experiment, for example training.epochs=3.
     """
     context.obj = Layout.find(data_root)
+    if context.obj.root.is_file():
+        raise click.UsageError(f"The data root {context.obj.root} is a file. Name a folder; it need not exist.")
 
 
 for _command in (*STAGE_COMMANDS, *LOOK_COMMANDS, *DECISION_COMMANDS, *STANDING_COMMANDS, export, data, track):

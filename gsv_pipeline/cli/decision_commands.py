@@ -44,6 +44,8 @@ def compare(layout: Layout, first: str, second: str, benchmark: str) -> None:
     sign-flip test over places).
     """
     names = load_experiment(layout, first), load_experiment(layout, second)
+    if first == second:
+        raise click.UsageError(f"'{first}' equals itself. Name two experiments; gsv-pipeline list shows them.")
     for k, found in acceptance.compare_experiments(layout, *names, benchmark).items():
         low, high = (100 * bound for bound in found.interval)
         click.echo(

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from gsv_pipeline.config import load_experiment
 from gsv_pipeline.errors import RunError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.sources.disk import human_bytes
@@ -159,6 +160,8 @@ def history(layout: Layout, experiment: str | None, as_json: bool) -> None:
 
     catch_up(layout)
     found = histories(layout, experiment)
+    if experiment and not found:
+        load_experiment(layout, experiment)  # an unknown one is refused, with a guess at what was meant
     if as_json:
         every = [asdict(entry) for entries in found.values() for entry in entries]
         click.echo(json.dumps(every, indent=1, ensure_ascii=False))

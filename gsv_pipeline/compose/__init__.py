@@ -39,7 +39,7 @@ from gsv_pipeline.compose.names import (
     UNTRAINED_SEED,
 )
 from gsv_pipeline.compose.recomputed import changed_answers
-from gsv_pipeline.compose.reduction import measure_pca, refuse_without_training, write_pca
+from gsv_pipeline.compose.reduction import measure_pca, recall_by_size, refuse_without_training, write_pca
 from gsv_pipeline.compose.scoring import log_evaluation, predict_only, score_experiment
 from gsv_pipeline.compose.selection import load_catalog, require_sound, select
 from gsv_pipeline.compose.showing import what_to_show
@@ -79,6 +79,7 @@ __all__ = [
     "measure_pca",
     "model_arguments",
     "predict_only",
+    "recall_by_size",
     "record_callable",
     "refuse_absent",
     "refuse_changed_training",

@@ -20,7 +20,7 @@ from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -141,3 +141,9 @@ def dimensions_of(pca: "Pca") -> list[int]:
     most = len(pca.components)
     powers = [1 << bit for bit in range(SMALLEST.bit_length() - 1, most.bit_length()) if 1 << bit < most]
     return [most, *powers[::-1]]
+
+
+def recall_by_size(measured: "Sequence[Reduced]") -> dict[str, float]:
+    """`{"256-D as they are": 0.82, "128-D whitened": 0.76, ...}`."""
+    manners = {None: "as they are", True: "whitened", False: "not whitened"}
+    return {f"{item.dimensions}-D {manners[item.whitened]}": round(item.recall_at[1], 4) for item in measured}

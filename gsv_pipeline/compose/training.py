@@ -41,7 +41,7 @@ def refuse_changed_training(layout: Layout, experiment: Experiment) -> None:
     wanted = recipes.checkpoint(layout, experiment)
     difference = describe_difference(found.config, wanted.config or {}) if found else ""
     if difference:
-        _refuse(layout.key(wanted.path), difference, name=experiment.name)
+        _refuse(layout.key(wanted.path), difference, experiment=experiment)
 
 
 def train_model(
@@ -79,7 +79,7 @@ def train_model(
     identity = fingerprint(layout, recipe)
     state = layout.training_state(experiment.name)
     ours = {"identity": identity, "config": recipe.config, "restart": restart}
-    _open_state(state, ours, replace=replace, name=experiment.name)
+    _open_state(state, ours, replace=replace, experiment=experiment)
     memory = RunMemory.open(state / MEMORY_FILE, log=state / METRICS_FILE)
     logs = Trackers(tracker, JsonLinesTracker(state / METRICS_FILE), CsvTracker(state / METRICS_TABLE))
     description = describe_run(
@@ -205,7 +205,7 @@ def _validator(
     return RecallValidator(validations, precision=training.precision, processes=processes, on_retrieval=on_retrieval)
 
 
-def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, name: str) -> None:
+def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, experiment: Experiment) -> None:
     """Keep the state of an interrupted run if it is of this very run; else start in an empty folder.
 
     A restart goes on from a state that a restart left: a killed `--restart`, typed again, is no third beginning.
@@ -216,7 +216,7 @@ def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, name: s
         return
     difference = describe_difference(found["config"], ours["config"]) if found else ""
     if difference and not (restart or replace):
-        _refuse(f"the interrupted training of '{name}'", difference, name=name)
+        _refuse(f"the interrupted training of '{experiment.name}'", difference, experiment=experiment)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_json(path, ours)
@@ -231,10 +231,12 @@ def _read_identity(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) and {"identity", "config", "restart"} <= found.keys() else {}
 
 
-def _refuse(what: str, difference: str, *, name: str) -> None:
+def _refuse(what: str, difference: str, *, experiment: Experiment) -> None:
+    name, settings = experiment.name, experiment.settings
     raise ConfigError(
         f"{what} was made by another configuration ({difference}). To train anew, run: "
-        f"gsv-pipeline train {name} --restart (the checkpoint that is there is kept as {name}.previous). "
+        f"gsv-pipeline train {name} --restart{settings} (the checkpoint that is there is kept as {name}.previous). "
+        "An interrupted training goes on with the very command that began it. "
         "To keep both, give the changed experiment another name.",
         {"difference": difference},
     )

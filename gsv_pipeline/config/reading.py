@@ -9,7 +9,23 @@ import yaml
 from gsv_pipeline.errors import ConfigError
 
 # libyaml's parser is eight times quicker, and loading the code location reads every experiment.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_QUICKEST: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_QUICKEST):  # type: ignore[misc,valid-type]
+    """YAML whose mappings name a key once: of two, one would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands there twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{key.value}' stands there twice. Keep one of them.", key.start_mark
+                )
+            seen.add(str(key.value))
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return found
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -19,7 +35,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ConfigError: Unreadable, or something else than a mapping.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} is not readable as YAML: {error}") from error
     if not isinstance(values, dict):
@@ -37,7 +53,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not separator or not key.strip():
         raise ConfigError(f"'{text}' is no setting. Expected key=value, for example training.epochs=3.")
     try:
-        return key.strip(), yaml.load(value, Loader=_LOADER)
+        return key.strip(), yaml.load(value, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"'{text}': the value is not readable as YAML: {error}") from error
 

@@ -12,12 +12,14 @@ from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_manifest
 from gsv_pipeline.provenance import provenance
+from gsv_pipeline.sources.own import dataset_row
 
 _NUMBERS: Final = {
     "32-true": "float32",
     "bf16-mixed": "bfloat16 (mixed precision)",
     "16-mixed": "float16 (mixed precision)",
 }
+RENDERED: Final = "demo"
 _NAMED: Final = 20
 """More broken images than this are counted, not named: `embeddings/…/broken.json` holds them all."""
 
@@ -142,7 +144,12 @@ def _snapshot(layout: Layout, dataset: str) -> str:
     manifest, catalog = read_manifest(layout.dataset(dataset)), read_manifest(layout.catalog(dataset))
     snapshot = manifest.metadata.get("dvc") if manifest else None
     if manifest is None or snapshot is None:
-        return f"none; gsv-pipeline data snapshot {dataset} makes one"
+        rendered = dataset_row(layout, dataset).source == RENDERED
+        return (
+            "not needed, as it can be rendered again"
+            if rendered
+            else f"none; gsv-pipeline data snapshot {dataset} makes one"
+        )
     files = (catalog.config.get("files") if catalog else None) or manifest.data_version
     if files != snapshot.get("listing"):
         return f"none of these files: they changed after md5 {snapshot['md5']}"

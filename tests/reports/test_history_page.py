@@ -100,7 +100,9 @@ def test_the_command_prints_the_table_and_the_page(drifted: Layout, capsys: pyte
     assert "packages: torch" in printed
     assert printed.strip().endswith(str(drifted.history_page()))
     assert drifted.history_page().is_file()
-    assert run([*root, "history", "nobody"]) == 0
-    assert "There is no history of 'nobody' yet" in capsys.readouterr().out
+    assert run([*root, "history", "avg_resnet50"]) == 0
+    assert "There is no history of 'avg_resnet50' yet" in capsys.readouterr().out
+    assert run([*root, "history", "dmeo"]) == 2
+    assert "Did you mean 'demo'?" in capsys.readouterr().err
     assert run([*root, "history", "--json"]) == 0
     assert capsys.readouterr().out.lstrip().startswith("[")
