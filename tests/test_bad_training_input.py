@@ -109,7 +109,7 @@ def test_a_batch_larger_than_the_set(tiny_layout: Layout, capsys: pytest.Capture
     large = (*TINY_TRAINING, "training.places_per_batch=1000", "training.validation=[]")
     assert run(tiny_layout, "places", "demo", *large) == 0
     said = refused(tiny_layout, capsys, "train", "demo", *large)
-    assert "training.places_per_batch is 1000, but there are 36 places. Lower it, or admit more places" in said
+    assert "training.places_per_batch is 1000, but there are 36 places (mirrored ones count too). Lower it" in said
     assert not tiny_layout.checkpoint("demo").exists()
 
 

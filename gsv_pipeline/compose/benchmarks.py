@@ -149,8 +149,8 @@ def _admit(layout: Layout, benchmark: str, deviations: list[str], *, admit: bool
     text = "; ".join(deviations)
     if not (admit or (found and found.metadata.get("deviations"))):
         raise DataError(
-            f"Benchmark '{benchmark}' is not as published: {text}. Its recall would compare with nobody's. Complete "
-            f"the files, or take it as it is: gsv-pipeline benchmark {benchmark} {ADMIT}",
+            f"Benchmark '{benchmark}' is not whole, or not as published: {text}. Its recall would be its own. "
+            f"Complete the files, or take it as it is: gsv-pipeline benchmark {benchmark} {ADMIT}",
             {"deviations": text},
         )
     tracker.message(f"Benchmark '{benchmark}' is taken although it is not as published: {text}")

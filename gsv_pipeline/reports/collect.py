@@ -11,6 +11,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_json
 from gsv_pipeline.reports import tables
 from gsv_pipeline.reports.data import LeaderboardRow
+from gsv_pipeline.reports.facts import chose_checkpoint
 from gsv_pipeline.reports.recall_report import PAGE_FILE
 
 COST_FILE: Final = "cost.json"
@@ -42,6 +43,7 @@ def collect_rows(layout: Layout, reports: Mapping[Path, Manifest]) -> list[Leade
                 parameters=int(cost.get("parameters", 0)),
                 gflops=float(cost.get("gflops", 0.0)),
                 images_per_s=float(cost.get("images_per_s", 0.0)),
+                chosen_here=chose_checkpoint(layout, score.name, name),
                 against_best=_against(load_outcomes(folder), best[name], is_best=best[name][0] == folder),
             )
         )

@@ -114,6 +114,7 @@ class LeaderboardRow:
         gflops: 10⁹ operations for one image; 0 where unknown.
         images_per_s: Described, on the machine of that run; 0 where unknown.
         against_best: The paired comparison with the best experiment of this benchmark; empty for that one itself.
+        chosen_here: Whether recall on this very benchmark chose the checkpoint, so that it is no test result.
     """
 
     experiment: str
@@ -130,3 +131,4 @@ class LeaderboardRow:
     gflops: float = 0.0
     images_per_s: float = 0.0
     against_best: str = ""
+    chosen_here: bool = False

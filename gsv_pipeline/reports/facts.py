@@ -63,6 +63,14 @@ def named(broken: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     return f"Skipped: {', '.join(names[:_NAMED])}{more}." if names else ""
 
 
+def chose_checkpoint(layout: Layout, experiment: str, benchmark: str) -> bool:
+    """Whether R@1 on `benchmark` chose the weights of an experiment: the first that it was validated on did."""
+    made = read_manifest(layout.checkpoint(experiment))
+    settings = made.config.get("training") if made else None
+    validation = settings.get("validation") if isinstance(settings, dict) else None
+    return isinstance(validation, list) and validation[:1] == [benchmark]
+
+
 def facts_of(
     layout: Layout,
     experiment: Experiment,
@@ -100,6 +108,8 @@ def facts_of(
     made = read_manifest(layout.benchmark(benchmark))
     if made and made.metadata.get("deviations"):
         facts["Not as published"] = "; ".join(made.metadata["deviations"])
+    if chose_checkpoint(layout, experiment.name, benchmark):
+        facts["No test result"] = "recall on this very benchmark chose the checkpoint"
     trained = read_manifest(layout.places(experiment.name)) if experiment.training else None
     if trained:
         counts = trained.metadata

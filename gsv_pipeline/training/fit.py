@@ -127,8 +127,8 @@ def _sampler(places: Places, training: Training, *, seed: int) -> PlaceSampler:
     )
     if sampler.num_labels < training.places_per_batch:
         raise ConfigError(
-            f"training.places_per_batch is {training.places_per_batch}, but there are {sampler.num_labels} places. "
-            "Lower it, or admit more places."
+            f"training.places_per_batch is {training.places_per_batch}, but there are {sampler.num_labels} places"
+            f"{' (mirrored ones count too)' if training.mirrored_places else ''}. Lower it, or admit more places."
         )
     return sampler
 

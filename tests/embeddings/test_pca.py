@@ -108,6 +108,7 @@ def test_the_stage_fits_on_training_images_and_the_report_shows_every_size(chain
     assert run(command) == 0
     said = capsys.readouterr().out
     assert "images: 50" in said
+    assert all(word in said for word in ("-D as they are", "-D whitened", "-D not whitened"))
     folder = chain_layout.pca_report("demo_test", "demo")
     rows = json.loads((folder / "pca_report.json").read_text())
     assert rows[0]["whitened"] is None

@@ -1,12 +1,13 @@
 """What a report says of how descriptors were made and searched, and of images that were skipped."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.reports.facts import named, retrieval_facts, variant_of
+from gsv_pipeline.reports.facts import chose_checkpoint, named, retrieval_facts, variant_of
 from gsv_pipeline.reports.latency import search_ms, search_words
 from tests.tiny import tiny_experiment
 
@@ -51,3 +52,16 @@ def test_the_search_of_one_query_is_timed(tiny_chain) -> None:
     folder, queries = layout.faiss_index("demo_test", name), layout.embeddings("demo_test", name) / "queries.npy"
     assert 0 < search_ms(folder, queries) < 1000
     assert search_words(folder, queries, images=24)["Searching for it"].endswith("among 24 images on the processor")
+
+
+def test_a_recall_that_chose_the_checkpoint_is_not_taken_for_a_test_result(tiny_chain: Path) -> None:
+    layout = Layout(tiny_chain)
+    assert chose_checkpoint(layout, "demo", "demo_val")
+    assert not chose_checkpoint(layout, "demo", "demo_test")
+    pages = {name: layout.recall_report(name, "demo") / "report.html" for name in ("demo_val", "demo_test")}
+    told = {
+        name: "recall on this very benchmark chose the checkpoint" in page.read_text() for name, page in pages.items()
+    }
+    assert told == {"demo_val": True, "demo_test": False}
+    leaderboard = (layout.leaderboard() / "index.html").read_text()
+    assert leaderboard.count("no test result: chose its checkpoint here") == 1
