@@ -98,7 +98,8 @@ def test_other_counts_than_published_are_refused_and_can_be_admitted(layout, ess
     with pytest.raises(
         DataError,
         match=r"'essex3in1' is not whole, or not as published: 209 database images, expected 210 "
-        r"\(lists of gsv-cities\); 209 queries, expected 210.*209 positives in all.*gsv-pipeline benchmark essex3in1 --admit-deviations",
+        r"\(lists of gsv-cities\); 209 queries, expected 210.*209 positives in all.*"
+        r"gsv-pipeline benchmark essex3in1 --admit-deviations",
     ):
         build(layout, "essex3in1")
     told = Told()
