@@ -61,7 +61,7 @@ def test_a_run_of_a_shell_writes_its_incident_without_a_daemon(
     assert (kept["kind"], kept["job"], kept["partition"]) == ("failure", "train", "demo")
     (step,) = kept["steps"]  # type: ignore[misc]
     assert step["name"] == "places"
-    assert step["message"].endswith("Run: gsv-pipeline catalog demo")
+    assert "Run: gsv-pipeline catalog demo." in step["message"]
     assert kept["links"] == {"run": f"http://127.0.0.1:3000/runs/{nothing_there.run_id}"}
 
 
