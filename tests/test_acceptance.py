@@ -1,6 +1,7 @@
 """Accepting a recall, the gate that compares with it, and the comparison of two experiments, over the whole chain."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -94,16 +95,11 @@ def test_the_command_compares_none_with_itself(chain_layout: Layout, capsys: pyt
     assert "'demo' equals itself" in capsys.readouterr().err
 
 
-def test_git_keeps_what_people_decided_and_wrote() -> None:
-    repository = Path(__file__).parent.parent
-    if not (repository / ".git").exists():
-        pytest.skip("this is no checkout")
+def test_git_keeps_what_people_decided_and_wrote(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parent.parent / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     kept = ["accepted/demo/demo_test.json", "experiments/mine.yaml", "experiments/my_models.py", "benchmarks/walk.yaml"]
-    ignored = [
-        "checkpoint/demo/model.safetensors",
-        "experiments/__pycache__/my_models.pyc",
-        "history/demo_test/demo.jsonl",
-    ]
+    ignored = ["checkpoint/demo/model.safetensors", "experiments/my_models.pyc", "history/demo_test/demo.jsonl"]
     command = ["git", "check-ignore", "--no-index", *(f"data/{name}" for name in [*kept, *ignored])]
-    found = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False).stdout.splitlines()
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout.splitlines()
     assert found == [f"data/{name}" for name in ignored]
