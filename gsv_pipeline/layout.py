@@ -36,7 +36,7 @@ DEPTHS: Final[Mapping[str, int]] = {
 """Stage, in flow order -> how many folders below its own an artifact lies."""
 
 _BESIDE: Final = re.compile(
-    r"\.(?P<hidden>.+)\.(?:partial|extraction|training)|(?P<shown>.+)\.(?:previous|failed\.json)"
+    r"\.(?P<hidden>.+)\.(?:partial|extraction|training(?:\.[0-9a-f]{16})?)|(?P<shown>.+)\.(?:previous|failed\.json)"
 )
 
 
@@ -94,6 +94,11 @@ class Layout:
     def training_state(self, experiment: str) -> Path:
         """What an interrupted training run needs to go on."""
         return self.root / "checkpoint" / f".{experiment}.training"
+
+    def training_aside(self, experiment: str, identity: str) -> Path:
+        """Where that state is set aside while another run of the experiment trains; `identity` is its fingerprint."""
+        state = self.training_state(experiment)
+        return state.with_name(f"{state.name}.{identity}")
 
     def benchmark(self, benchmark: str) -> Path:
         """Database, queries and positives."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gsv_pipeline.errors import DataError, GsvError
+from gsv_pipeline.errors import DataError, GsvError, StoppedError
 from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.locks import hold
 from gsv_pipeline.manifest import (
@@ -211,10 +211,11 @@ def _cached(recipe: Recipe, key: str, tracker: Tracker) -> StageResult:
 
 
 def _record_failure(layout: Layout, artifact: Path, error: BaseException) -> None:
+    was_stopped = not isinstance(error, Exception)  # Ctrl-C, StoppedError, and what Dagster makes of a signal
     record = {
         "key": layout.key(artifact),
-        "error": type(error).__name__,
-        "message": str(error) or type(error).__name__,
+        "error": StoppedError.__name__ if was_stopped else type(error).__name__,
+        "message": str(error) or ("interrupted" if was_stopped else type(error).__name__),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:

@@ -123,7 +123,7 @@ def settled(layout: Layout, experiment: Experiment, *, anew: bool = False) -> Ex
 
 
 def _validated_on(layout: Layout, name: str, *, anew: bool) -> tuple[str, ...] | None:
-    made, begun = read_manifest(layout.checkpoint(name)), _begun(layout, name)
+    made, begun = read_manifest(layout.checkpoint(name)), begun_training(layout.training_state(name))
     configs = [made.config if made else {}, begun.get("config", {})]
     if anew:
         configs = [begun.get("config", {})] if begun.get("restart") else []
@@ -134,17 +134,14 @@ def _validated_on(layout: Layout, name: str, *, anew: bool) -> tuple[str, ...] |
     return None
 
 
-def begun_training(layout: Layout, name: str) -> dict[str, Any]:
-    """What a training that has not come to its end is (`identity`, `config`, `restart`); empty where there is none."""
-    return _begun(layout, name)
-
-
-def _begun(layout: Layout, name: str) -> dict[str, Any]:
+def begun_training(state: Path) -> dict[str, Any]:
+    """What the training that left `state` is (`identity`, `config`, `restart`); empty where nothing says it."""
     try:
-        found = json.loads((layout.training_state(name) / IDENTITY_FILE).read_text(encoding="utf-8"))
+        found = json.loads((state / IDENTITY_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}  # no interrupted run, or one whose note was torn: it will not be resumed
-    return found if isinstance(found, dict) and isinstance(found.get("config"), dict) else {}
+    is_note = isinstance(found, dict) and {"identity", "restart"} <= found.keys()
+    return found if is_note and isinstance(found.get("config"), dict) else {}
 
 
 def benchmark(layout: Layout, name: str) -> Recipe:

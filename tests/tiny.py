@@ -1,6 +1,9 @@
 """What makes the demo tiny: a rendered city and an experiment that trains on it in a second."""
 
+import json
 from collections.abc import Sequence
+
+import yaml
 
 from gsv_pipeline import stages
 from gsv_pipeline.config import Experiment, load_experiment
@@ -24,6 +27,23 @@ TINY_TRAINING = (
 def tiny_experiment(layout: Layout, *overrides: str) -> Experiment:
     """The shipped demo, small enough to train in a second."""
     return load_experiment(layout, "demo", (*TINY_TRAINING, *overrides))
+
+
+def own_experiment(layout: Layout, name: str, extra: str, *, training: bool = True) -> Experiment:
+    """A user's experiment under the data root, as tiny as the others.
+
+    Args:
+        layout: Where it is written.
+        name: Of the experiment.
+        extra: YAML that follows what makes it tiny.
+        training: Whether it says how it is trained.
+    """
+    values = json.loads(tiny_experiment(layout).model_dump_json(exclude={"name", "weights", "seed"}))
+    if not training:
+        values.pop("training")
+    layout.experiments().mkdir(exist_ok=True)
+    (layout.experiments() / f"{name}.yaml").write_text(yaml.safe_dump(values) + extra)
+    return load_experiment(layout, name)
 
 
 def run_chain(layout: Layout, experiment: Experiment, benchmarks: Sequence[str] = ("demo_val", "demo_test")) -> None:

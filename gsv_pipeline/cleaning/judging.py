@@ -13,6 +13,7 @@ from gsv_pipeline.standing import experiment_of
 from gsv_pipeline.standing.leftovers import bytes_below, files_below, is_finished
 from gsv_pipeline.standing.state import manifest_or_none
 from gsv_pipeline.tracking.wandb_folder import is_open, is_unsent
+from gsv_pipeline.tracking.wandb_sync import hindrance
 
 _DECODED: Final = re.compile(r"\.?[\w.\-]+-\d+x\d+-[a-z]+(?:-plain)?(?:-\d+of\d+)?\.uint8(?:\.partial)?")
 """As `compose.decoded` names a store of decoded images, and `images.store` a part of one."""
@@ -100,14 +101,20 @@ def _of_previous(layout: Layout, path: Path, made: Manifest | None) -> Removable
 
 
 def _of_training(layout: Layout, path: Path, made: Manifest | None) -> Removable | Kept | None:
-    name = layout.owner(path).name
-    if path != layout.training_state(name):
+    name, begun = layout.owner(path).name, recipes.begun_training(path)
+    identity = str(begun.get("identity", ""))
+    is_aside = path == layout.training_aside(name, identity)
+    if not is_aside and path != layout.training_state(name):
         return None
-    begun = recipes.begun_training(layout, name)
     if not begun:
         return Kept(path, f"it has no readable {recipes.IDENTITY_FILE}, so nothing says that the pipeline made it")
-    if is_finished(path, made, str(begun.get("identity", ""))):
-        return _removable(layout, path, "state of a training that came to its end")
+    if is_finished(path, made, "" if is_aside else identity):
+        why = (
+            "set aside when another training began, which came to its end"
+            if is_aside
+            else "of one that came to its end"
+        )
+        return _removable(layout, path, f"state of a training, {why}")
     return Kept(path, "an interrupted training can go on from it")
 
 
@@ -136,8 +143,15 @@ def _of_wandb(layout: Layout, path: Path) -> Removable | Kept | None:
     if is_open(path):
         return Kept(path, "a run writes to it")
     if is_unsent(path):
-        return Kept(path, "it was not sent yet; gsv-pipeline track sync sends it")
+        return Kept(path, _why_unsent())
     return _foreign_beside_wandb(path) or _removable(layout, path, "W&B has it", lock=layout.lock(path))
+
+
+def _why_unsent() -> str:
+    """It may be the only copy, whether W&B can be reached from here or not."""
+    reason = hindrance()
+    before = f" ({reason})" if reason else ""
+    return f"it was not sent yet; gsv-pipeline track sync sends it{before}, or remove it yourself if nobody wants it"
 
 
 def _of_orphan(layout: Layout, path: Path, known: set[str]) -> Removable | Kept | None:
@@ -151,7 +165,9 @@ def _of_orphan(layout: Layout, path: Path, known: set[str]) -> Removable | Kept 
     why = f"no experiment is called '{name}' any more"
     if path == layout.failure(artifact) and path.name.endswith(FAILED) and path.is_file():
         return _removable(layout, path, why)
-    is_state = path == layout.training_state(name) and bool(recipes.begun_training(layout, name))
+    begun = recipes.begun_training(path)
+    states = (layout.training_state(name), layout.training_aside(name, str(begun.get("identity", ""))))
+    is_state = bool(begun) and path in states
     if is_state or path == layout.extraction(artifact):
         return _removable(layout, path, why)
     made = manifest_or_none(path)

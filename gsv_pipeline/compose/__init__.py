@@ -20,6 +20,7 @@ from gsv_pipeline.compose.embedding import (
 from gsv_pipeline.compose.exporting import CARD_FILE, card_facts, reports_of
 from gsv_pipeline.compose.extraction import benchmark_paths, describe_side
 from gsv_pipeline.compose.indexing import index_facts, measure_indexes, write_index
+from gsv_pipeline.compose.interrupted import refuse_changed_training
 from gsv_pipeline.compose.matching import FolderMatches, match_folders
 from gsv_pipeline.compose.models import (
     build_model_of,
@@ -43,7 +44,7 @@ from gsv_pipeline.compose.reduction import measure_pca, recall_by_size, refuse_w
 from gsv_pipeline.compose.scoring import log_evaluation, predict_only, score_experiment
 from gsv_pipeline.compose.selection import load_catalog, require_sound, select
 from gsv_pipeline.compose.showing import what_to_show
-from gsv_pipeline.compose.training import assist_training, refuse_changed_training, train_model
+from gsv_pipeline.compose.training import assist_training, train_model
 
 __all__ = [
     "CALLABLE_FILE",

@@ -1,7 +1,5 @@
-"""Training an experiment: go on from an interrupted run, refuse a changed one, validate, log."""
+"""Training an experiment: validate, log, and leave the best weights."""
 
-import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +8,14 @@ from gsv_pipeline import recipes
 from gsv_pipeline.compose.decoded import keep_decoded
 from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.gallery import ValidationGallery
+from gsv_pipeline.compose.interrupted import open_state
 from gsv_pipeline.compose.models import build_model_of
 from gsv_pipeline.compose.names import HISTORY_FILE, METRICS_FILE, MODEL_FILE
 from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs, run_facts
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.hardware import choose_device
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import describe_difference, fingerprint, read_manifest, write_json
+from gsv_pipeline.manifest import fingerprint, write_json
 from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import NullTracker, Tracker, Trackers
 
@@ -27,21 +25,6 @@ if TYPE_CHECKING:
     from gsv_pipeline.tracking.wandb_run import RunDescription
     from gsv_pipeline.training.processes import Processes
     from gsv_pipeline.training.state import Progressed
-
-
-def refuse_changed_training(layout: Layout, experiment: Experiment) -> None:
-    """A checkpoint is hours of work: it is not replaced because a setting was edited. The record of a callable is none.
-
-    Raises:
-        ConfigError: The checkpoint on disk was made with other settings.
-    """
-    if experiment.callable is not None:
-        return
-    found = read_manifest(layout.checkpoint(experiment.name))
-    wanted = recipes.checkpoint(layout, experiment)
-    difference = describe_difference(found.config, wanted.config or {}) if found else ""
-    if difference:
-        _refuse(layout.key(wanted.path), difference, experiment=experiment)
 
 
 def train_model(
@@ -65,7 +48,7 @@ def train_model(
         processes: Those that train together; this one is the first.
         tracker: Told about everything.
         restart: Do not go on from a run that was interrupted, unless that was a restart itself.
-        replace: Give up an interrupted run of other settings instead of refusing.
+        replace: Set an interrupted run of other settings aside instead of refusing.
 
     Returns:
         Facts for the manifest: steps, the best one and its recalls, and how it was trained.
@@ -77,9 +60,8 @@ def train_model(
 
     recipe = recipes.checkpoint(layout, experiment)
     identity = fingerprint(layout, recipe)
-    state = layout.training_state(experiment.name)
     ours = {"identity": identity, "config": recipe.config, "restart": restart}
-    _open_state(state, ours, replace=replace, experiment=experiment)
+    state = open_state(layout, experiment, ours, replace=replace, tracker=tracker)
     memory = RunMemory.open(state / MEMORY_FILE, log=state / METRICS_FILE)
     logs = Trackers(tracker, JsonLinesTracker(state / METRICS_FILE), CsvTracker(state / METRICS_TABLE))
     description = describe_run(
@@ -203,43 +185,6 @@ def _validator(
             keep_decoded(layout, name, own, image=image, plain=plain, processes=processes, tracker=tracker)
         validations.append(Validation(name, benchmark_of(layout, experiment, name), reader, own))
     return RecallValidator(validations, precision=training.precision, processes=processes, on_retrieval=on_retrieval)
-
-
-def _open_state(folder: Path, ours: Mapping[str, Any], *, replace: bool, experiment: Experiment) -> None:
-    """Keep the state of an interrupted run if it is of this very run; else start in an empty folder.
-
-    A restart goes on from a state that a restart left: a killed `--restart`, typed again, is no third beginning.
-    """
-    path, restart = folder / recipes.IDENTITY_FILE, ours["restart"]
-    found = _read_identity(path)
-    if found.get("identity") == ours["identity"] and (found["restart"] or not restart):
-        return
-    difference = describe_difference(found["config"], ours["config"]) if found else ""
-    if difference and not (restart or replace):
-        _refuse(f"the interrupted training of '{experiment.name}'", difference, experiment=experiment)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write_json(path, ours)
-
-
-def _read_identity(path: Path) -> dict[str, Any]:
-    """Whose state it is; empty where there is none, or a torn file that says nothing."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) and {"identity", "config", "restart"} <= found.keys() else {}
-
-
-def _refuse(what: str, difference: str, *, experiment: Experiment) -> None:
-    name, settings = experiment.name, experiment.settings
-    raise ConfigError(
-        f"{what} was made by another configuration ({difference}). To train anew, run: "
-        f"gsv-pipeline train {name} --restart{settings} (the checkpoint that is there is kept as {name}.previous). "
-        "An interrupted training goes on with the very command that began it. "
-        "To keep both, give the changed experiment another name.",
-        {"difference": difference},
-    )
 
 
 def _log_weights(tracker: Tracker, model: "VPRModel", *, folder: Path, name: str, metadata: Mapping[str, Any]) -> None:

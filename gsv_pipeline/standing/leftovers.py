@@ -8,13 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from gsv_pipeline.errors import StoppedError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest
 
 TRAINING_LOG: Final = "metrics.jsonl"
 """Of a training, beside its state: a line for each step."""
-STOPS: Final = ("StoppedError", "KeyboardInterrupt")
-"""Ends that somebody asked for."""
 _STEP: Final = "step"
 _ROUNDING_S: Final = 1.0
 """A manifest notes its time in whole seconds."""
@@ -38,7 +37,7 @@ class Failure:
     @property
     def was_stopped(self) -> bool:
         """Whether somebody asked it to end, so that nothing failed."""
-        return self.error in STOPS
+        return self.error == StoppedError.__name__
 
 
 def failure_of(layout: Layout, artifact: Path) -> Failure | None:

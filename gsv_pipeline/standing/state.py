@@ -151,7 +151,8 @@ def _with_progress(layout: Layout, artifact: Path, row: Standing, found: Manifes
     """How far a training has come whose state is there, unless that training came to its end."""
     if row.stage != "checkpoint":
         return row
-    state, begun = layout.training_state(artifact.name), recipes.begun_training(layout, artifact.name)
+    state = layout.training_state(artifact.name)
+    begun = recipes.begun_training(state)
     if not begun or is_finished(state, found, str(begun.get("identity", ""))):
         return row
     places, training = manifest_or_none(layout.places(artifact.name)), begun["config"].get("training")

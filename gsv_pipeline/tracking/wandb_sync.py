@@ -55,14 +55,19 @@ def sync(folder: Path, *, tracker: Tracker) -> list[OfflineRun]:
     runs = unsent_runs(folder)
     if not runs:
         return []
-    if importlib.util.find_spec("wandb") is None:
-        raise ConfigError("W&B is not installed here. Run: pip install 'gsv-pipeline[wandb]'")
-    if not has_key():
-        raise ConfigError("There is no key for W&B. Set WANDB_API_KEY, or run: wandb login")
+    if reason := hindrance():
+        raise ConfigError(reason)
     for run in runs:
         tracker.message(f"Sending {run.run_id} ({run.folder.name})")
         _send(run)
     return runs
+
+
+def hindrance() -> str:
+    """Why nothing can be sent from here, and what to do about it; empty where it can."""
+    if importlib.util.find_spec("wandb") is None:
+        return "W&B is not installed here. Run: pip install 'gsv-pipeline[wandb]'"
+    return "" if has_key() else "There is no key for W&B. Set WANDB_API_KEY, or run: wandb login"
 
 
 def _send(run: OfflineRun) -> None:

@@ -14,7 +14,7 @@ from gsv_pipeline import stages
 from gsv_pipeline.cleaning import find_removable, remove
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import hold
-from gsv_pipeline.tracking import NullTracker
+from gsv_pipeline.tracking import NullTracker, wandb_sync
 from gsv_pipeline.tracking.wandb_folder import hold_open
 from tests.tiny import tiny_experiment
 
@@ -171,6 +171,21 @@ def test_a_wandb_run_that_is_written_or_not_sent_stays(littered: Layout) -> None
     assert "track sync" in kept(littered)[littered.key(run)]
 
 
+def test_an_unsent_wandb_run_says_why_it_stays_where_nothing_can_be_sent(
+    littered: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = littered.wandb() / "wandb" / "offline-run-20261101_120000-train-1"
+    (run / "run-train-1.wandb.synced").unlink()
+    monkeypatch.setenv("WANDB_API_KEY", "")
+    monkeypatch.setenv("HOME", str(littered.root))
+    monkeypatch.setenv("NETRC", str(littered.root / "none"))
+    assert "(There is no key for W&B. Set WANDB_API_KEY" in kept(littered)[littered.key(run)]
+    monkeypatch.setattr(wandb_sync.importlib.util, "find_spec", lambda name: None)
+    told = kept(littered)[littered.key(run)]
+    assert "(W&B is not installed here. Run: pip install" in told
+    assert told.endswith("or remove it yourself if nobody wants it")
+
+
 def test_work_that_an_interrupted_run_goes_on_with_stays(littered: Layout) -> None:
     soon = time.time() + 60
     for path in (
@@ -219,6 +234,17 @@ def test_orphans_go_only_when_they_are_asked_for(littered: Layout) -> None:
     assert orphans.isdisjoint(keys(littered, orphans=True))
 
 
+def test_names_stay_whole_where_the_output_is_no_terminal(littered: Layout) -> None:
+    name = f"{'a_very_' * 12}long_name"
+    write(littered.partial(littered.embeddings(name, name)) / "half.npy")
+    script = "import sys; from gsv_pipeline.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", script, "--data-root", str(littered.root), "clean"]
+    narrow = {**os.environ, "COLUMNS": "60"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=narrow)
+    (line,) = (line for line in done.stdout.splitlines() if f"embeddings/{name}/.{name}.partial" in line)
+    assert line.endswith("half written by a run that was killed")
+
+
 def test_the_command_is_dry_by_default(littered: Layout) -> None:
     script = "import sys; from gsv_pipeline.cli import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", script, "--data-root", str(littered.root), "clean"]
@@ -226,7 +252,7 @@ def test_the_command_is_dry_by_default(littered: Layout) -> None:
     dry = subprocess.run(command, capture_output=True, text=True, check=True)
     assert snapshot(littered.root) == before
     assert "gsv-pipeline clean --yes" in dry.stdout
-    assert "checkpoint/demo.previous" in dry.stdout
+    assert all(sum(line.startswith(f"{name} ") for line in dry.stdout.splitlines()) == 1 for name in LITTER)
     wet = subprocess.run([*command, "--yes", "--json"], capture_output=True, text=True, check=True)
     told = json.loads(wet.stdout)
     assert told["removed"] is True
