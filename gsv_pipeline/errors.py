@@ -1,4 +1,4 @@
-"""The exceptions this project raises on purpose.
+"""The exceptions this project raises on purpose, and how their messages list things.
 
 GsvError
 ├── InputError            what the user gave is wrong; the CLI exits with 2
@@ -13,7 +13,7 @@ StoppedError              asked to stop (SIGTERM); a BaseException; the CLI exit
 """
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class GsvError(Exception):
@@ -68,3 +68,9 @@ class StoppedError(BaseException):
     def __init__(self, message: str = "stopped", number: int = signal.SIGTERM) -> None:
         super().__init__(message)
         self.number = int(number)
+
+
+def few(items: Sequence[object], shown: int = 5) -> str:
+    """The first `shown` of them for a message, and how many more there are: `a, b and 2 more`."""
+    more = f" and {len(items) - shown:,} more" if len(items) > shown else ""
+    return ", ".join(map(str, items[:shown])) + more

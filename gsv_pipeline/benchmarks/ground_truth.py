@@ -1,6 +1,6 @@
 """Which database images count as correct: by distance on the globe, by frame, by pair, by label."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,15 +14,20 @@ POSITIVE_RADIUS_M: Final = 25.0  # the field's convention (FIELD 4.1)
 Float = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Positives = list[npt.NDArray[np.int64]]
+Names = Mapping[str, Sequence[object]]
+"""Of the images of `queries` and of `database`, in order: paths or texts, for messages."""
 
 
-def positives_within(queries: Float, database: Float, radius_m: float = POSITIVE_RADIUS_M) -> Positives:
+def positives_within(
+    queries: Float, database: Float, radius_m: float = POSITIVE_RADIUS_M, *, names: Names | None = None
+) -> Positives:
     """Database rows within `radius_m` of each query on the globe.
 
     Args:
         queries: [Q, 2] latitude and longitude in degrees; not a number where unknown, which is near nothing.
         database: [N, 2], likewise.
         radius_m: Inclusive.
+        names: Of the images, for messages.
 
     Returns:
         Q sorted arrays of database rows.
@@ -30,8 +35,8 @@ def positives_within(queries: Float, database: Float, radius_m: float = POSITIVE
     Raises:
         DataError: The coordinates cannot be degrees.
     """
-    check_degrees(queries)
-    check_degrees(database)
+    check_degrees(queries, side="queries", names=names)
+    check_degrees(database, side="database", names=names)
     order = np.argsort(database[:, 0], kind="stable")
     latitudes = database[order, 0]
     reach = np.degrees(radius_m / EARTH_RADIUS_M) * (1 + 1e-9)
@@ -82,16 +87,27 @@ def positives_by_label(query_labels: Sequence[str], database_labels: Sequence[st
     return [np.array(rows.get(label, ()), dtype=np.int64) for label in query_labels]
 
 
-def check_degrees(latlon: Float) -> None:
+def check_degrees(latlon: Float, *, side: str, names: Names | None = None) -> None:
     """Refuse what cannot be latitudes and longitudes.
 
+    Args:
+        latlon: [N, 2] of one side.
+        side: `database` or `queries`; opens the message.
+        names: Of the images of both sides.
+
     Raises:
-        DataError: Names the first such row.
+        DataError: Names the first such image.
     """
     wrong = np.flatnonzero((np.abs(latlon[:, 0]) > 90.0) | (np.abs(latlon[:, 1]) > 360.0))
     if len(wrong):
         lat, lon = latlon[wrong[0]]
         raise DataError(
-            f"{len(wrong):,} of {len(latlon):,} coordinates cannot be degrees, the first are {lat:g} and {lon:g}: "
-            "they look like metres. Expected latitude and longitude; metres go into names, @UTM_east@UTM_north@...@."
+            f"{side}: {len(wrong):,} of {len(latlon):,} coordinates cannot be degrees, the first are {lat:g} and "
+            f"{lon:g}{in_brackets(names, side, int(wrong[0]))}: they look like metres. Expected latitude and "
+            "longitude; metres go into names, @UTM_east@UTM_north@...@."
         )
+
+
+def in_brackets(names: Names | None, side: str, row: int) -> str:
+    """` (then/1.jpg)`; nothing where names are not known."""
+    return f" ({names[side][row]})" if names is not None else ""

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gsv_pipeline.benchmarks import BENCHMARKS, FOLDERS, BenchmarkRow, Protocol
-from gsv_pipeline.config import read_mapping
+from gsv_pipeline.config import faults_of, read_mapping
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.registry import unknown_name
@@ -108,6 +108,7 @@ def _read(path: Path) -> BenchmarkRow:
         raise ConfigError(f"Benchmark '{name}' in {path} has the name of a shipped one. Rename the file.")
     stated = _validate(read_mapping(path), path)
     folders = {side: _whole(path, getattr(stated, side)) for side in ("database", "queries")}
+    _refuse_one_folder(path, folders)
     by_file = stated.positives not in WAYS
     radius = 25.0 if stated.radius_m is None else stated.radius_m
     return BenchmarkRow(
@@ -129,6 +130,14 @@ def _read(path: Path) -> BenchmarkRow:
     )
 
 
+def _refuse_one_folder(path: Path, folders: Mapping[str, str]) -> None:
+    if folders["database"] == folders["queries"]:
+        raise ConfigError(
+            f"{path}: database and queries are one folder, {folders['queries']}, so every query would find itself. "
+            "Expected two folders. Move the queries to one of their own, and name that."
+        )
+
+
 def _protocol(stated: _Definition, *, radius_m: float) -> Protocol:
     if stated.frame_window is not None:
         return Protocol(frames=stated.frame_window)
@@ -147,13 +156,5 @@ def _validate(values: Mapping[str, Any], path: Path) -> _Definition:
     try:
         return _Definition.model_validate(texts)  # a folder called 2024 arrives as a number
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, item['loc'])) or 'benchmark'}: {_sentence(item)}" for item in error.errors()]
-        raise ConfigError("\n".join([f"{path} does not define a benchmark:", *lines])) from error
-
-
-def _sentence(item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        return unknown_name("setting", str(item["loc"][-1]), _Definition.model_fields)
-    if item["type"] == "value_error":
-        return str(item["ctx"]["error"])
-    return str(item["msg"]) if item["type"] == "missing" else f"{item['msg']} (found {item['input']!r})"
+        faults = faults_of(error, _Definition, whole="benchmark")
+        raise ConfigError("\n".join([f"{path} does not define a benchmark:", *faults])) from error

@@ -9,7 +9,7 @@ import numpy as np
 
 from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Positives, positives_within
 from gsv_pipeline.benchmarks.plane import positives_in_plane
-from gsv_pipeline.errors import DataError
+from gsv_pipeline.errors import DataError, few
 from gsv_pipeline.sources.published import parse_name
 from gsv_pipeline.sources.utm_names import parse_utm_name
 
@@ -25,25 +25,62 @@ def positives_from_names(
     (`@UTM_east@UTM_north@...@`, metres).
 
     Raises:
-        DataError: Metres stand where degrees are expected, or the reverse.
+        DataError: Metres stand where degrees are expected, or the reverse; names the side and the first image.
     """
+    names = {"queries": queries, "database": database}
     degrees = [_latlon(path) for path in (*queries, *database)]
     if all(degrees):
         values = np.array(degrees, dtype=np.float64)
-        return positives_within(values[: len(queries)], values[len(queries) :], radius_m)
+        return positives_within(values[: len(queries)], values[len(queries) :], radius_m, names=names)
     metres = [_utm(path) for path in (*queries, *database)]
     if all(metres):
         values = np.array(metres, dtype=np.float64)
-        return positives_in_plane(values[: len(queries)], values[len(queries) :], radius_m)
+        return positives_in_plane(values[: len(queries)], values[len(queries) :], radius_m, names=names)
     return None
+
+
+def unclear_names(queries: Sequence[Path], database: Sequence[Path]) -> str:
+    """What keeps `positives_from_names` from reading positions, side by side, with the first images of each."""
+    sides = {"database": database, "queries": queries}
+    bare = {side: [path for path in paths if not (_latlon(path) or _utm(path))] for side, paths in sides.items()}
+    if any(bare.values()):
+        return "; ".join(
+            f"{side}: {len(found):,} of {len(sides[side]):,} hold none ({few(found, 3)})"
+            for side, found in bare.items()
+            if found
+        )
+    degrees = {side: sum(_latlon(path) is not None for path in paths) for side, paths in sides.items()}
+    return "; ".join(
+        f"{side}: {found:,} in degrees, {len(sides[side]) - found:,} in metres ({few(sides[side], 3)})"
+        for side, found in degrees.items()
+    )
 
 
 def positives_from_csv(path: Path, *, queries: Sequence[str], database: Sequence[str]) -> Positives:
     """Positives from a CSV with the columns `query,database`: one correct pair a line, names relative to the folders.
 
+    Every query has a line, so that one that was forgotten is not taken for a miss; where none is correct, nothing
+    follows the comma.
+
     Raises:
-        DataError: Unreadable, a column is missing, or a name that is in neither folder.
+        DataError: Unreadable, a column is missing, a name that is in neither folder, or a query without a line.
     """
+    lines = _lines(path)
+    known, rows_of = set(queries), {name: row for row, name in enumerate(database)}
+    found: dict[str, set[int]] = {}
+    for number, query, image in lines:
+        if query not in known:
+            raise _no_such_image(path, number, column="query", name=query)
+        if image and image not in rows_of:
+            raise _no_such_image(path, number, column="database", name=image)
+        found.setdefault(query, set()).update([rows_of[image]] if image else [])
+    _refuse_unlisted(path, [query for query in queries if query not in found], of=len(queries))
+    _refuse_contradicted(path, [query for _, query, image in lines if not image and found[query]])
+    return [np.array(sorted(found[query]), dtype=np.int64) for query in queries]
+
+
+def _lines(path: Path) -> list[tuple[int, str, str]]:
+    """Number of the line, query and database image; an empty one where no image is correct."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -54,24 +91,39 @@ def positives_from_csv(path: Path, *, queries: Sequence[str], database: Sequence
                     f"{path}: column {', '.join(missing)} is missing. Found: {found}. "
                     f"Expected: {', '.join(PAIR_COLUMNS)}."
                 )
-            pairs = [(row["query"], row["database"]) for row in reader]
+            rows = [(reader.line_num, row["query"], row["database"]) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not readable as a CSV: {error}.") from error
-    if not pairs:
+    if not rows:
         raise DataError(f"{path} has a header and no pair. Expected one correct pair a line.")
-    rows = {
-        "query": {name: row for row, name in enumerate(queries)},
-        "database": {n: r for r, n in enumerate(database)},
-    }
-    positives: list[list[int]] = [[] for _ in queries]
-    for line, (query, image) in enumerate(pairs, start=2):
-        for column, name in (("query", query), ("database", image)):
-            if name not in rows[column]:
-                raise DataError(
-                    f"{path}, line {line}: no {column} image is called {name!r}. Names are relative to the folder."
-                )
-        positives[rows["query"][query]].append(rows["database"][image])
-    return [np.unique(np.array(found, dtype=np.int64)) for found in positives]
+    for number, query, image in rows:
+        if query is None or image is None:
+            raise DataError(
+                f"{path}, line {number} has one column. Expected {','.join(PAIR_COLUMNS)}; where no database image is "
+                f"correct, nothing follows the comma: {query or image or ''},"
+            )
+    return [(number, query, "" if image.isspace() else image) for number, query, image in rows]
+
+
+def _no_such_image(path: Path, line: int, *, column: str, name: str) -> DataError:
+    return DataError(f"{path}, line {line}: no {column} image is called {name!r}. Names are relative to the folder.")
+
+
+def _refuse_unlisted(path: Path, unlisted: Sequence[str], *, of: int) -> None:
+    if unlisted:
+        raise DataError(
+            f"{path}: {len(unlisted):,} of {of:,} queries have no line: {few(unlisted, 3)}. Expected one for each, "
+            "since a query that was forgotten would count as a miss. Add its pairs; where no database image is "
+            f"correct, a line with nothing after the comma: {unlisted[0]},"
+        )
+
+
+def _refuse_contradicted(path: Path, contradicted: Sequence[str]) -> None:
+    if contradicted:
+        raise DataError(
+            f"{path}: {few(contradicted, 3)} stands there with a database image, and with none. Remove the line "
+            "with nothing after the comma, or the pairs."
+        )
 
 
 def _latlon(path: Path) -> tuple[float, float] | None:

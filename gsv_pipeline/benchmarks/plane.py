@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Float, Ints, Positives
+from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Float, Ints, Names, Positives, in_brackets
 from gsv_pipeline.errors import DataError
 
 _PAIRS_AT_ONCE: Final = 4_000_000  # candidates whose distance is measured together: about 200 MB
@@ -15,7 +15,9 @@ _LARGEST_DEGREES: Final = np.array([180.0, 90.0])
 _PER_METRE: Final = 100.0  # names hold metres with two decimals, degrees with more
 
 
-def positives_in_plane(queries: Float, database: Float, radius_m: float = POSITIVE_RADIUS_M) -> Positives:
+def positives_in_plane(
+    queries: Float, database: Float, radius_m: float = POSITIVE_RADIUS_M, *, names: Names | None = None
+) -> Positives:
     """Database rows within `radius_m` of each query on a plane of metres, as VPR-methods-evaluation counts them.
 
     That is a search by radius among UTM coordinates in float64: squares of distances are compared with the square of
@@ -25,6 +27,7 @@ def positives_in_plane(queries: Float, database: Float, radius_m: float = POSITI
         queries: [Q, 2] east and north in metres.
         database: [N, 2].
         radius_m: Inclusive.
+        names: Of the images, for messages.
 
     Returns:
         Q sorted arrays of database rows.
@@ -32,8 +35,8 @@ def positives_in_plane(queries: Float, database: Float, radius_m: float = POSITI
     Raises:
         DataError: The coordinates look like degrees.
     """
-    check_metres(queries)
-    check_metres(database)
+    check_metres(queries, side="queries", names=names)
+    check_metres(database, side="database", names=names)
     if not (len(queries) and len(database)):
         return [np.empty(0, np.int64) for _ in queries]
     order, firsts, counts = _candidates(queries, database, side=max(radius_m, 1e-3) * _WIDER)
@@ -44,22 +47,32 @@ def positives_in_plane(queries: Float, database: Float, radius_m: float = POSITI
     return positives
 
 
-def check_metres(metres: Float) -> None:
+def check_metres(metres: Float, *, side: str, names: Names | None = None) -> None:
     """Refuse degrees where metres are expected: all within ±180 and ±90, and finer than the centimetres of names.
 
+    Args:
+        metres: [N, 2] of one side.
+        side: `database` or `queries`; opens the message.
+        names: Of the images of both sides.
+
     Raises:
-        DataError: They look like degrees, or are no numbers.
+        DataError: They look like degrees, or are no numbers. Names the first such image.
     """
-    if not np.isfinite(metres).all():
+    missing = np.flatnonzero(~np.isfinite(metres).all(axis=1))
+    if len(missing):
         raise DataError(
-            f"{int((~np.isfinite(metres)).any(axis=1).sum()):,} of {len(metres):,} coordinates are missing."
+            f"{side}: {len(missing):,} of {len(metres):,} coordinates are missing, the first in row {missing[0]}"
+            f"{in_brackets(names, side, int(missing[0]))}. Expected east and north in metres for each image."
         )
     in_range = any(bool((np.abs(metres) <= limit).all()) for limit in (_LARGEST_DEGREES, _LARGEST_DEGREES[::-1]))
     scaled = metres * _PER_METRE
-    if in_range and bool((np.abs(scaled - np.round(scaled)) > 1e-3).any()):
+    finer = np.flatnonzero((np.abs(scaled - np.round(scaled)) > 1e-3).any(axis=1))
+    if in_range and len(finer):
+        east, north = metres[finer[0]]
         raise DataError(
-            f"The coordinates look like degrees, the first are {metres[0, 0]:g} and {metres[0, 1]:g}. Metres were "
-            "expected, as in @0543256.96@4178906.70@...@.jpg: convert them to UTM."
+            f"{side}: the coordinates look like degrees, the first are {east:g} and {north:g}"
+            f"{in_brackets(names, side, int(finer[0]))}. Metres were expected, as in "
+            "@0543256.96@4178906.70@...@.jpg: convert them to UTM."
         )
 
 

@@ -1,5 +1,6 @@
 """Any two folders of images: positives from names, a list, folders of one name, or the order."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gsv_pipeline.benchmarks.ground_truth import (
     positives_in_window,
 )
 from gsv_pipeline.benchmarks.own import BY_FOLDER, BY_ORDER, NAMES
-from gsv_pipeline.benchmarks.photographs import positives_from_csv, positives_from_names
+from gsv_pipeline.benchmarks.photographs import positives_from_csv, positives_from_names, unclear_names
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.images import list_images
 
@@ -34,10 +35,11 @@ def load(
         frame_window: Images that a positive may be away in the order of names.
 
     Raises:
-        DataError: A folder without images, or positives that cannot be found.
+        DataError: A folder without images, a query that is a database image too, or positives that cannot be found.
     """
     folders = {"database": Path(database), "queries": Path(queries)}
     paths = {side: list_images(folder) for side, folder in folders.items()}
+    _refuse_shared(folders, paths)
     names = {side: [path.relative_to(folders[side]).as_posix() for path in found] for side, found in paths.items()}
     inside = {side: folder.relative_to(root).as_posix() for side, folder in folders.items()}
     tables = {
@@ -48,6 +50,18 @@ def load(
     else:
         rows = _positives(positives, paths, names, radius_m=radius_m)
     return BenchmarkData(tables["database"], tables["queries"], rows)
+
+
+def _refuse_shared(folders: dict[str, Path], paths: dict[str, list[Path]]) -> None:
+    """One folder inside the other, or links: a query that is in the database finds itself, and recall says nothing."""
+    database = set(map(os.path.realpath, paths["database"]))
+    shared = [path for path in paths["queries"] if os.path.realpath(path) in database]
+    if shared:
+        raise DataError(
+            f"{len(shared):,} of {len(paths['queries']):,} queries are images of the database too, {shared[0]} for "
+            f"one: each would find itself. Expected two folders without a common file, found {folders['database']} and "
+            f"{folders['queries']}. Move the queries out of the database, or name other folders."
+        )
 
 
 def _positives(way: str, paths: dict[str, list[Path]], names: dict[str, list[str]], *, radius_m: float) -> Positives:
@@ -69,7 +83,8 @@ def _from_names(queries: Sequence[Path], database: Sequence[Path], *, radius_m: 
     found = positives_from_names(queries, database, radius_m)
     if found is None:
         raise DataError(
-            "Not every name holds coordinates, so nothing says which images are correct. Name all of them "
+            "Not every name holds coordinates of one kind, so nothing says which images are correct. "
+            f"{unclear_names(queries, database)}. Name all of them "
             "@UTM_east@UTM_north@...@.jpg, or give 'positives' in the YAML: a CSV with the columns query,database, an "
             ".npy of database rows, 'folders' or 'order'."
         )

@@ -29,7 +29,10 @@ from gsv_pipeline.tracking.console import ConsoleTracker
 @overrides_argument
 @experiment_option
 @click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV with the columns query,database: one correct pair a line."
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="CSV with the columns query,database: one correct pair a line, and every query in it; nothing follows the "
+    "comma where no image is correct.",
 )
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="HTML file to write (default: under the data root)."

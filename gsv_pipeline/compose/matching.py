@@ -1,16 +1,24 @@
 """Any two folders of photographs: described, searched, and scored where something says what is correct."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline.compose.extraction import image_reader
 from gsv_pipeline.compose.models import load_model
-from gsv_pipeline.config import Experiment
+from gsv_pipeline.config import Experiment, ImageInput
+from gsv_pipeline.errors import DataError, few
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.tracking import Tracker
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_PUT_RIGHT: Final = (
+    "Put right or remove what cannot be read, and run the same command again; a match has no --skip-broken."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,6 @@ def match_folders(
         StaleInputError: The experiment has no checkpoint.
     """
     from gsv_pipeline.benchmarks.photographs import positives_from_csv, positives_from_names
-    from gsv_pipeline.embeddings.extract import describe
     from gsv_pipeline.images import list_images
     from gsv_pipeline.index.flat import build_flat, search
 
@@ -61,17 +68,42 @@ def match_folders(
         if labels is not None
         else positives_from_names(paths["queries"], paths["database"])
     )
+    _refuse_broken(paths, tracker=tracker)
     model = load_model(layout, experiment)
     described = {
-        side: describe(
-            model,
-            image_reader(paths[side], experiment.described_image),
-            tracker=tracker,
-            description=f"Describing {side}",
-        )
-        for side in paths
+        side: _described(model, found, side=side, image=experiment.described_image, tracker=tracker)
+        for side, found in paths.items()
     }
     predictions, similarities = search(build_flat(described["database"]), described["queries"], DEPTH)
     return FolderMatches(
         paths["queries"], paths["database"], names["queries"], names["database"], predictions, similarities, positives
     )
+
+
+def _refuse_broken(paths: Mapping[str, Sequence[Path]], *, tracker: Tracker) -> None:
+    """Look at both ends of every file before any is described: here no descriptor survives an error."""
+    from gsv_pipeline.catalog.headers import look_all, quick_look
+
+    broken: list[str] = []
+    for side, found in paths.items():
+        looks = look_all(list(map(str, found)), look=quick_look, tracker=tracker, description=f"Looking at {side}")
+        broken += [
+            f"{path} ({look.problem.replace('_', ' ')}: {look.detail})"
+            for path, look in zip(found, looks, strict=True)
+            if look.problem
+        ]
+    if broken:
+        raise DataError(
+            f"{len(broken):,} of {sum(map(len, paths.values())):,} images cannot be read: "
+            f"{few(broken)}. None has been described yet. {_PUT_RIGHT}",
+            {"broken": len(broken)},
+        )
+
+
+def _described(model: "nn.Module", paths: Sequence[Path], *, side: str, image: ImageInput, tracker: Tracker) -> Any:
+    from gsv_pipeline.embeddings.extract import describe
+
+    try:
+        return describe(model, image_reader(paths, image), tracker=tracker, description=f"Describing {side}")
+    except DataError as error:  # damage in the middle of a file, which only decoding shows
+        raise DataError(f"{error} {_PUT_RIGHT}") from error

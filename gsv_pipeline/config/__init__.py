@@ -9,6 +9,7 @@ from gsv_pipeline.config.experiment import (
     PlacesFilter,
     Training,
 )
+from gsv_pipeline.config.faults import faults_of
 from gsv_pipeline.config.files import (
     HOLDOUT,
     PUBLISHED_VALIDATION,
@@ -33,6 +34,7 @@ __all__ = [
     "Training",
     "experiment_files",
     "experiment_sets",
+    "faults_of",
     "load_experiment",
     "parse_setting",
     "read_mapping",

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from gsv_pipeline.config.experiment import ORIGINS, Experiment
+from gsv_pipeline.config.faults import EXTENDS, faults_of, unknown_experiment
 from gsv_pipeline.config.reading import apply_setting, merged, read_mapping
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.registry import unknown_name
 
 SHIPPED: Final = Path(__file__).parents[1] / "configs" / "experiments"
 """Recipes stand in it, and in each of its folders a set of experiments that belong together."""
@@ -21,6 +21,9 @@ one (FIELD 1.3), its successor by the other (FIELD 1.11)."""
 
 HOLDOUT: Final = "gsv_holdout"
 """What `auto` takes where neither is there: cities of GSV-Cities that the experiment leaves out."""
+
+MINIMAL: Final = "extends: demo"
+"""The shortest experiment: all of another one."""
 
 _RECIPES: Final = "recipes"
 _OWN: Final = "own"
@@ -87,7 +90,7 @@ def _load(layout: Layout, name: str, overrides: Sequence[str] = (), *, files: Ma
 
 def _file_of(layout: Layout, name: str, files: Mapping[str, Path]) -> Path:
     if name not in files:
-        raise ConfigError(f"{unknown_name('experiment', name, files)} Own ones go to {layout.experiments()}/.")
+        raise ConfigError(f"{unknown_experiment(name, files)} Own ones go to {layout.experiments()}/.")
     path = files[name]
     if not path.is_relative_to(SHIPPED) and any(SHIPPED.rglob(f"{name}.yaml")):
         raise ConfigError(f"Experiment '{name}' in {path} has the name of a shipped one. Rename the file.")
@@ -97,16 +100,18 @@ def _file_of(layout: Layout, name: str, files: Mapping[str, Path]) -> Path:
 def _with_extended(layout: Layout, name: str, files: Mapping[str, Path]) -> dict[str, Any]:
     """The values of a file over those of the experiment that it extends, one level deep."""
     path = _file_of(layout, name, files)
-    values = read_mapping(path)
-    parent = values.pop("extends", None)
+    values = read_mapping(path, minimal=MINIMAL)
+    parent = values.pop(EXTENDS, None)
     if parent is None:
         return values
-    if not isinstance(parent, str) or parent not in files:
-        raise ConfigError(f"{path}: extends: {unknown_name('experiment', str(parent), files)}")
-    base = read_mapping(_file_of(layout, parent, files))
-    if "extends" in base:
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: {EXTENDS}: found {parent!r}, expected the name of one experiment.")
+    if parent not in files:
+        raise ConfigError(f"{path}: {EXTENDS}: {unknown_experiment(parent, files)}")
+    base = read_mapping(_file_of(layout, parent, files), minimal=MINIMAL)
+    if EXTENDS in base:
         raise ConfigError(
-            f"{path}: it extends '{parent}', which extends '{base['extends']}' itself, and one level is the limit: a "
+            f"{path}: it extends '{parent}', which extends '{base[EXTENDS]}' itself, and one level is the limit: a "
             "reader has two files to look at, not a chain. Extend one that stands alone."
         )
     # A file of its own is the model's only origin: weights of the published recipe are not trained too.
@@ -122,7 +127,7 @@ def _refuse_reserved(values: Mapping[str, Any], told: str) -> None:
         raise ConfigError(f"{told}: 'name' is the file's name and cannot be set.")
     if "overrides" in values:
         raise ConfigError(f"{told}: 'overrides' are given on the command line, as key=value.")
-    if "extends" in values:
+    if EXTENDS in values:
         raise ConfigError(f"{told}: 'extends' stands in the file; it cannot be changed for one run.")
 
 
@@ -136,24 +141,11 @@ def _validate(values: Mapping[str, Any], *, source: str) -> Experiment:
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in item['loc']) or 'experiment'}: {_sentence(item)}"
-            for item in error.errors()
-        ]
-        raise ConfigError("\n".join([f"{source} is not a valid experiment:", *lines])) from error
-
-
-def _sentence(item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        owner = _fields_at(item["loc"][:-1])
-        return unknown_name("setting", str(item["loc"][-1]), owner)
-    return f"{item['msg']} (found {item['input']!r})" if item["type"] != "value_error" else str(item["ctx"]["error"])
-
-
-def _fields_at(location: Sequence[int | str]) -> list[str]:
-    model: type[BaseModel] = Experiment
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
-    return list(model.model_fields)
+        name = values["name"]
+        then = (
+            "Correct it in the file or in the command."
+            if values["overrides"]
+            else f"Correct it in the file; gsv-pipeline check {name} says when it is valid."
+        )
+        faults = faults_of(error, Experiment, whole="experiment")
+        raise ConfigError("\n".join([f"{source} is not a valid experiment:", *faults, then])) from error

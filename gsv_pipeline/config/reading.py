@@ -28,16 +28,23 @@ class _Loader(_QUICKEST):  # type: ignore[misc,valid-type]
         return found
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path, *, minimal: str = "") -> dict[str, Any]:
     """A YAML file that holds a mapping.
 
+    Args:
+        path: The file.
+        minimal: The shortest text that would do, shown where there is none.
+
     Raises:
-        ConfigError: Unreadable, or something else than a mapping.
+        ConfigError: Unreadable, empty, or something else than a mapping.
     """
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} is not readable as YAML: {error}") from error
+    if values is None:
+        shortest = f" The shortest one that does holds the line: {minimal}" if minimal else ""
+        raise ConfigError(f"{path} is empty: it holds no setting.{shortest}")
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, found {type(values).__name__}.")
     return values

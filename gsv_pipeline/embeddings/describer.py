@@ -1,6 +1,7 @@
 """A model made ready to describe: folded, in the layout and the precision that the device is fast in."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gsv_pipeline.embeddings import PRECISION
+from gsv_pipeline.embeddings.unusable import what_to_do
 from gsv_pipeline.errors import RunError
 from gsv_pipeline.hardware import choose_precision, give_back, is_out_of_memory
 from gsv_pipeline.models.folding import fold_batch_norm, store_in_16_bits
@@ -51,11 +53,16 @@ class Describer:
         self._at_once: int | None = None  # known when memory has run out
 
     @torch.inference_mode()
-    def __call__(self, images: npt.NDArray[np.uint8]) -> Float:
+    def __call__(self, images: npt.NDArray[np.uint8], names: Sequence[str] = ()) -> Float:
         """[B, H, W, 3] uint8 -> [B, D] float32 on the host.
 
+        Args:
+            images: [B, H, W, 3].
+            names: [B] of the images, for messages; empty where nobody knows them.
+
         Raises:
-            RunError: There is not enough memory for a single image.
+            RunError: There is not enough memory for a single image, or somebody's callable gives numbers that no
+                search can use.
         """
         parts: list[Float] = []
         done = 0
@@ -63,6 +70,8 @@ class Describer:
             stop = min(done + self._most(images), len(images))
             try:
                 parts.append(self._describe(images[done:stop]))
+            except RunError as error:  # of the model itself: somebody's callable
+                raise self._located(error, images[done:stop], names[done:stop]) from error
             except RuntimeError as error:
                 self._take_less(stop - done, error)
                 continue
@@ -85,6 +94,18 @@ class Describer:
             descriptors = self._forward(pixels)
         found: Float = descriptors.float().cpu().numpy()
         return found
+
+    def _located(self, error: RunError, images: npt.NDArray[np.uint8], names: Sequence[str]) -> RunError:
+        """The error with the images that it is about: those that fail alone as well."""
+        failing = [names[row] for row in range(len(names)) if self._fails(images[row : row + 1])]
+        return RunError(f"{error} {what_to_do(failing, names)}", error.details)
+
+    def _fails(self, image: npt.NDArray[np.uint8]) -> bool:
+        try:
+            self._describe(image)
+        except RunError:
+            return True
+        return False
 
     def _forward(self, pixels: Tensor) -> Tensor:
         if self._compiled is None or self._pad_to is None or self._at_once is not None:

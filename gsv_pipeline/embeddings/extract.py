@@ -123,8 +123,9 @@ def _described(
     """Each batch's rows, descriptors (zero where an image is broken) and row -> problem."""
     read = read_batches(reader, batches, skip_broken=skip_broken)
     for batch, (images, problems) in zip(batches, read, strict=True):
-        descriptors = describer(images)
-        check_batch(descriptors, [str(reader.paths[row]) for row in batch], what=what)
+        names = [str(reader.paths[row]) for row in batch]
+        descriptors = describer(images, names)
+        check_batch(descriptors, names, what=what)
         descriptors[[row - batch.start for row in problems]] = 0.0
         yield batch, descriptors, problems
 

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from gsv_pipeline.errors import DataError
+from gsv_pipeline.errors import DataError, few
 from gsv_pipeline.models.inspection import guess_model, refused_names
 from gsv_pipeline.models.released import as_ours
 
@@ -48,6 +48,20 @@ def load_checkpoint(path: Path, model: nn.Module) -> None:
     """
     state = as_ours(read_state_dict(path), model.state_dict())
     load_strictly(state, model, source=f"Checkpoint {path}")
+
+
+def check_checkpoint(path: Path, model: nn.Module) -> None:
+    """Refuse what `load_checkpoint` would refuse; the model is left as it is.
+
+    Args:
+        path: As in `load_checkpoint`.
+        model: On any device, the meta device among them: only its names and shapes are asked for.
+
+    Raises:
+        DataError: As `load_checkpoint` does.
+    """
+    wanted = model.state_dict()
+    _refuse_misfit(as_ours(read_state_dict(path), wanted), wanted, source=f"Checkpoint {path}")
 
 
 def save_checkpoint(path: Path, model: nn.Module) -> None:
@@ -94,7 +108,11 @@ def load_strictly(state: Mapping[str, Tensor], model: nn.Module, *, source: str)
     Raises:
         DataError: A key is missing or unexpected, or a shape differs.
     """
-    wanted = model.state_dict()
+    _refuse_misfit(state, model.state_dict(), source=source)
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _refuse_misfit(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], *, source: str) -> None:
     differences = [
         _list("missing", [name for name in wanted if name not in state]),
         _list("unexpected", [name for name in state if name not in wanted]),
@@ -113,7 +131,6 @@ def load_strictly(state: Mapping[str, Tensor], model: nn.Module, *, source: str)
             f"The file looks like {guess_model(state)}, the model is {guess_model(wanted)}. "
             "Set backbone and aggregator to the file's, or name another file."
         )
-    model.load_state_dict(dict(state), strict=True)
 
 
 def _read_safetensors(path: Path) -> object:
@@ -148,8 +165,7 @@ def _read_torch(path: Path) -> object:
 
 
 def _list(title: str, names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{title}: {', '.join(names[:SHOWN])}{more}" if names else ""
+    return f"{title}: {few(names, SHOWN)}" if names else ""
 
 
 def _describe(content: object) -> str:

@@ -13,6 +13,13 @@ PROBED_IMAGES: Final = 2
 BATCH_TOLERANCE: Final = 1e-3
 """Descriptors of an image alone and in a batch may differ by so much: sums of floats come out in another order."""
 
+WHERE_TO_LOOK: Final = (
+    "Look in the callable for a division by a norm or a sum that is 0 (torch.nn.functional.normalize takes care of "
+    "that), the root or logarithm of a negative number, and float16, which ends at 65,504 (.float() before a sum; "
+    "--precision 32-true)."
+)
+"""What gives descriptors that are not finite, or zero."""
+
 Describe = Callable[[Tensor], Tensor]
 
 
@@ -88,6 +95,10 @@ class ExternalModel(nn.Module):
         try:
             together = self(images)
             alone = torch.cat([self(image) for image in torch.split(images, 1)])
+        except RunError as error:
+            raise RunError(
+                f"{error} The images were noise. {WHERE_TO_LOOK} Mend it, and run the same command again."
+            ) from error
         except GsvError:
             raise
         except Exception as error:

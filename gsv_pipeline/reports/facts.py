@@ -9,6 +9,7 @@ import pandas as pd
 from gsv_pipeline.benchmarks import BenchmarkRow
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.config import Experiment
+from gsv_pipeline.errors import few
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_manifest
 from gsv_pipeline.provenance import provenance
@@ -59,8 +60,7 @@ def named(broken: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         broken: Side -> row, image and problem of each, as `embeddings.store` keeps them.
     """
     names = [str(item["image"]) for _, images in sorted(broken.items()) for item in images]
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"Skipped: {', '.join(names[:_NAMED])}{more}." if names else ""
+    return f"Skipped: {few(names, _NAMED)}." if names else ""
 
 
 def chose_checkpoint(layout: Layout, experiment: str, benchmark: str) -> bool:

@@ -9,7 +9,7 @@ import yaml
 
 from gsv_pipeline import recipes
 from gsv_pipeline.embeddings import PRECISION
-from gsv_pipeline.errors import ConfigError, DataError
+from gsv_pipeline.errors import ConfigError, DataError, few
 from gsv_pipeline.evaluation.history import RECALL_FILE, recorded_steps
 from gsv_pipeline.evaluation.history_file import Step
 from gsv_pipeline.layout import Layout
@@ -19,7 +19,6 @@ from gsv_pipeline.manifest import read_manifest
 AGAIN: Final = "-again"
 """Ends the experiment's name, since one that ships cannot be overwritten by a file of its name."""
 _HERE: Final = "--here runs the code that is here instead."
-_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +131,11 @@ def _commit(key: str, steps: Mapping[str, Step]) -> str:
     dirty = [name for name, version in made.items() if version.endswith(CHANGED)]
     if unknown:
         raise ConfigError(
-            f"{_some(unknown)} came from code outside of a git checkout, so nobody knows which code that was. {_HERE}"
+            f"{few(unknown, 3)} came from code outside of a git checkout, so nobody knows which code that was. {_HERE}"
         )
     if dirty:
         raise ConfigError(
-            f"{_some(dirty)} came from code with changes that no commit holds ({made[dirty[0]]}), so that code cannot "
+            f"{few(dirty, 3)} came from code with changes that no commit holds ({made[dirty[0]]}), so that code cannot "
             f"be brought back. {_HERE}"
         )
     return made[key]
@@ -190,7 +189,3 @@ def _embed_options(config: Mapping[str, Any]) -> list[str]:
     precision = config.get("precision", PRECISION)
     options = [] if precision == PRECISION else ["--precision", str(precision)]
     return [*options, *(["--skip-broken"] if config.get("skip_broken") else [])]
-
-
-def _some(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")

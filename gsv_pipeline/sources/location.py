@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gsv_pipeline.errors import DataError
+from gsv_pipeline.errors import DataError, few
 from gsv_pipeline.sources.published import DATAFRAMES, IMAGES, Listing, read_listing
 from gsv_pipeline.sources.rows import BENCHMARK_IMAGES, PHOTOGRAPHS, PUBLISHED
 
@@ -126,10 +126,9 @@ def find_root(folder: Path, *, called: str = "") -> Path:
             )
         level = [below for inner in level for below in _visible(inner) if below.is_dir()]
     found = [item.name + "/" * item.is_dir() for item in _visible(folder)] if folder.is_dir() else ["no such folder"]
-    shown = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
     raise DataError(
         f"{subject} is no copy of GSV-Cities: {IMAGES}/ is neither in it nor up to {_DEEPEST} levels below "
-        f"(found: {shown or 'an empty folder'}). Expected a folder that holds {IMAGES}/<City>/<image>.jpg."
+        f"(found: {few(found, _SHOWN) or 'an empty folder'}). Expected a folder that holds {IMAGES}/<City>/<image>.jpg."
     )
 
 

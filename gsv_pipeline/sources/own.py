@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gsv_pipeline.config import read_mapping
+from gsv_pipeline.config import faults_of, read_mapping
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import as_json
@@ -154,17 +154,11 @@ def _validate(values: Mapping[str, Any], path: Path) -> _Definition:
     try:
         definition = _Definition.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, item['loc']))}: {_sentence(item)}" for item in error.errors()]
-        raise ConfigError("\n".join([f"{path} does not define a data set:", *lines])) from error
+        faults = faults_of(error, _Definition, whole="data set")
+        raise ConfigError("\n".join([f"{path} does not define a data set:", *faults])) from error
     if definition.source not in SOURCES:
         raise ConfigError(f"{path}: {unknown_name('source', definition.source, SOURCES)}")
     return definition
-
-
-def _sentence(item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        return unknown_name("setting", str(item["loc"][-1]), _Definition.model_fields)
-    return str(item["msg"]) if item["type"] == "missing" else f"{item['msg']} (found {item['input']!r})"
 
 
 def _with_whole_path(arguments: Mapping[str, Any], *, start: Path) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from gsv_pipeline.errors import TrainingError
+from gsv_pipeline.errors import TrainingError, few
 from gsv_pipeline.manifest import write_json
 from gsv_pipeline.training.recorder import Taken
 
 CULPRITS_FILE: Final = "not_finite.json"
-SHOWN: Final = 5
 """How many places and images the message names; the file beside the state lists all."""
 
 
@@ -36,7 +35,7 @@ def not_finite(
         listed = f" All are listed in {folder / CULPRITS_FILE}."
     return TrainingError(
         f"{_what(numbers)} at step {taken.step} of {total_steps}, in a batch of {len(labels)} places (labels "
-        f"{_few(labels)}) and {len(images)} images ({_few([image.name for image in images])}).{listed} Look at the "
+        f"{few(labels)}) and {len(images)} images ({few([image.name for image in images])}).{listed} Look at the "
         "images; lower training.learning_rate, or set training.precision=32-true. A state that was saved before this "
         "step is kept, and the same command goes on from it.",
         {"step": taken.step, "epoch": taken.epoch, "places": len(labels), "images": len(images)},
@@ -48,8 +47,3 @@ def _what(numbers: Mapping[str, float]) -> str:
         if not math.isfinite(numbers[name]):
             return f"The {name.replace('_', ' ')} is {numbers[name]}"
     return "Descriptors are not finite"
-
-
-def _few(items: Sequence[object]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(map(str, items[:SHOWN])) + more

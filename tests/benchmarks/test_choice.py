@@ -14,19 +14,10 @@ from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.manifest import Manifest, why_stale
 from gsv_pipeline.tracking import NullTracker
 from tests.tiny import tiny_experiment
+from tests.trackers import Heard
 
 AUTO = "training.validation=auto"
 CITIES = ["London", "Osaka", "PRS"]
-
-
-class Heard(NullTracker):
-    """Keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.said.append(text)
 
 
 def note(folder: Path, *, config: object = None, **metadata: object) -> None:

@@ -165,7 +165,7 @@ def test_names_without_coordinates_are_counted(tmp_path):
 def test_degrees_in_the_place_of_metres_are_refused(tmp_path):
     for side in ("database", "queries"):
         write_photos(tmp_path / "test" / side, [f"@-79.9872{at}@40.4406{at}@@@.jpg" for at in range(3)])
-    with pytest.raises(DataError, match="look like degrees"):
+    with pytest.raises(DataError, match=r"^queries: the coordinates look like degrees.*\(@-79\.98720@40\.44060@"):
         utm_folders.find(tmp_path, None, split="test")
 
 

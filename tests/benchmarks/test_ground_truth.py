@@ -95,9 +95,9 @@ def test_other_radii(radius):
 
 def test_metres_where_degrees_are_expected_are_refused():
     metres, degrees = np.array([[4_180_000.0, 500_000.0], [51.0, 3.7]]), np.array([[51.0, 3.7]])
-    for queries, database in ((metres, degrees), (degrees, metres)):
+    for queries, database, side in ((metres, degrees, "queries"), (degrees, metres, "database")):
         with pytest.raises(
-            DataError, match=r"1 of 2 coordinates cannot be degrees, the first are 4.18e\+06 and 500000"
+            DataError, match=rf"^{side}: 1 of 2 coordinates cannot be degrees, the first are 4.18e\+06 and 500000: they"
         ):
             positives_within(queries, database)
 

@@ -75,7 +75,7 @@ def test_two_folders_with_coordinates_in_their_names_need_no_more(layout, tmp_pa
 )
 def test_other_ways_to_say_what_is_correct(layout, walk, settings, expected):
     define(layout, **sides(walk, **settings))
-    (layout.benchmarks() / "pairs.csv").write_text("query,database\n1.jpg,10.jpg\nold town/3.jpg,1.jpg\n")
+    (layout.benchmarks() / "pairs.csv").write_text("query,database\n1.jpg,10.jpg\n2.jpg,\nold town/3.jpg,1.jpg\n")
     np.save(layout.benchmarks() / "rows.npy", np.array([[1], [0], [2]]))
     build(layout)
     assert positives(layout) == expected
@@ -104,8 +104,54 @@ def test_images_keep_their_place_below_what_both_folders_share(layout, walk):
 
 def test_names_without_coordinates_say_what_else_there_is(layout, walk):
     define(layout, **sides(walk))
-    with pytest.raises(DataError, match="Not every name holds coordinates.*'positives' in the YAML"):
+    with pytest.raises(DataError, match="Not every name holds coordinates.*'positives' in the YAML") as caught:
         build(layout)
+    assert f"database: 3 of 3 hold none ({walk}/then/1.jpg" in str(caught.value)
+    assert f"queries: 3 of 3 hold none ({walk}/now/1.jpg" in str(caught.value)
+
+
+def test_a_query_that_the_pairs_leave_out_is_no_miss_but_an_error(layout, walk):
+    define(layout, **sides(walk, positives="pairs.csv"))
+    pairs = layout.benchmarks() / "pairs.csv"
+    pairs.write_text("query,database\n1.jpg,10.jpg\n")
+    with pytest.raises(
+        DataError, match=r"2 of 3 queries have no line: 2\.jpg, old town/3\.jpg\. Expected one for each"
+    ):
+        build(layout)
+    assert not layout.benchmark("walk").exists()
+    pairs.write_text("query,database\n1.jpg,10.jpg\n2.jpg,\nold town/3.jpg,\n")
+    assert build(layout).metadata["queries_without_positives"] == 2
+
+
+def test_one_folder_for_both_sides_is_refused_however_it_is_spelt(layout, walk, tmp_path):
+    (tmp_path / "link").symlink_to(walk / "now")
+    for folder in (walk / "now", walk / "then" / ".." / "now", tmp_path / "link"):
+        define(layout, **sides(walk, database=str(folder), positives="order"))
+        with pytest.raises(
+            ConfigError, match=r"walk\.yaml: database and queries are one folder, .*now, so every query"
+        ):
+            build(layout)
+    assert list(benchmark_problems(layout)) == ["walk"]
+
+
+def test_a_query_that_is_in_the_database_is_refused(layout, walk):
+    define(layout, **sides(walk, database=str(walk), positives="folders"))
+    with pytest.raises(DataError, match=r"3 of 3 queries are images of the database too, .*now/1\.jpg for one"):
+        build(layout)
+    (walk / "then" / "3.jpg").symlink_to(walk / "now" / "2.jpg")
+    define(layout, **sides(walk, positives="folders"))
+    with pytest.raises(DataError, match=r"1 of 3 queries are images of the database too, .*now/2\.jpg for one"):
+        build(layout)
+
+
+def test_folders_side_by_side_or_one_inside_the_other_may_share_names_but_no_file(layout, walk):
+    write_photos(walk / "now" / "kept", ["7.jpg"])
+    define(layout, **sides(walk, database=str(walk / "now" / "kept"), positives="folders"))
+    with pytest.raises(DataError, match=r"1 of 4 queries are images of the database too, .*now/kept/7\.jpg"):
+        build(layout)
+    (walk / "then" / "7.jpg").write_bytes((walk / "now" / "1.jpg").read_bytes())
+    define(layout, **sides(walk, positives="folders"))
+    build(layout)
 
 
 def test_sides_of_unequal_length_have_no_order(layout, walk):
@@ -122,7 +168,7 @@ def test_sides_of_unequal_length_have_no_order(layout, walk):
         ({"positives": "coordinates"}, "positives is 'coordinates', expected names, folders, order, or a file"),
         ({"positives": "order", "radius_m": 5}, "radius_m is for coordinates in names"),
         ({"positives": "folders", "frame_window": 5}, "frame_window counts images in the order of their names"),
-        ({"radius_m": 0}, "radius_m: Input should be greater than 0"),
+        ({"radius_m": 0}, "radius_m: found 0, expected more than 0"),
         ({"radius": 5}, "Unknown setting 'radius'. Did you mean 'radius_m'"),
         ({"queries": None}, "queries"),
     ],

@@ -86,5 +86,5 @@ def test_small_numbers_with_two_decimals_are_metres():
 
 
 def test_coordinates_that_are_missing_are_counted():
-    with pytest.raises(DataError, match="1 of 2 coordinates are missing"):
+    with pytest.raises(DataError, match="^queries: 1 of 2 coordinates are missing, the first in row 0. Expected"):
         positives_in_plane(np.array([[1.0, np.nan], [1.0, 2.0]]), np.zeros((1, 2)))

@@ -10,14 +10,7 @@ from gsv_pipeline.embeddings.describer import Describer
 from gsv_pipeline.errors import RunError
 from gsv_pipeline.models.vpr_model import build_model
 from gsv_pipeline.tracking import NullTracker
-
-
-class Heard(NullTracker):
-    def __init__(self):
-        self.said = []
-
-    def message(self, text):
-        self.said.append(text)
+from tests.trackers import Heard
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,9 @@
 
 import hashlib
 import http.server
-import threading
+import re
+import shlex
+import subprocess
 
 import pytest
 import timm
@@ -14,6 +16,7 @@ from gsv_pipeline.models.backbones import BACKBONES, pretrained
 from gsv_pipeline.models.backbones.published import BESIDE_TORCHVISION, Published, published_weights
 from gsv_pipeline.models.backbones.timm_dinov2 import MODELS as DINOV2
 from gsv_pipeline.models.backbones.timm_swin import MODELS as SWIN
+from tests.serving import serving
 
 UNREACHABLE = "http://127.0.0.1:9/resnet18-f37072fd.pth"
 
@@ -61,12 +64,8 @@ def breaking_server(published):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.mark.parametrize("name", ["resnet18", "swinv2_tiny", "dinov2_vits14"])
@@ -78,9 +77,29 @@ def test_unreachable_weights_say_where_they_were_sought_and_what_to_do(hub, publ
     assert message.startswith(f"No published weights of {name}: ")
     assert str(hub / "resnet18-f37072fd.pth") in message
     assert UNREACHABLE in message
-    assert "'weights' to a state dict file or to none" in message
+    assert "set model.backbone.weights=/path/to/resnet18-f37072fd.pth; model.backbone.weights=none starts" in message
     assert caught.value.details == {"expected": str(hub / "resnet18-f37072fd.pth"), "url": UNREACHABLE}
     assert list(hub.iterdir()) == []
+
+
+def test_the_commands_of_a_failed_download_bring_the_file(hub, published, published_at, monkeypatch):
+    path, model = published
+    hub.parent.mkdir()
+    monkeypatch.chdir(hub.parent)  # with a place that is not called like the cache
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fails)
+    published_at(path.as_uri(), "resnet 18.pth")  # a name that a shell takes for two
+    with pytest.raises(DataError) as caught:
+        BACKBONES.build("resnet18")
+    there, here = re.search(r"run: curl (.*); then, here: (mkdir .*)\. Or leave", str(caught.value)).groups()
+    assert shlex.split(there) == ["-fL", "-o", "resnet 18.pth", path.as_uri()]
+    path.rename("resnet 18.pth")  # what curl would do
+    subprocess.run(here, shell=True, check=True)
+    backbone = BACKBONES.build("resnet18")
+    torch.testing.assert_close(backbone.model.conv1.weight, model.conv1.weight, atol=0, rtol=0)
+
+
+def fails(*_, **__):
+    raise OSError("no network")
 
 
 def test_weights_are_downloaded_once_into_the_cache(hub, published, published_at):

@@ -6,7 +6,7 @@ from typing import Final
 
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.rows import Form
-from gsv_pipeline.errors import DataError
+from gsv_pipeline.errors import DataError, few
 from gsv_pipeline.registry import resolve
 
 _SHOWN: Final = 8
@@ -35,9 +35,8 @@ def load(root: Path, *, lists: Path | None, forms: Sequence[Form], name: str) ->
             return found
     looked_for = "; or ".join(form.looks_like for form in forms)
     shown = sorted(path.name + "/" * path.is_dir() for path in root.iterdir() if not path.name.startswith("."))
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     raise DataError(
-        f"Benchmark '{name}' is not in {root} (found: {', '.join(shown[:_SHOWN]) or 'an empty folder'}{more}). "
+        f"Benchmark '{name}' is not in {root} (found: {few(shown, _SHOWN) or 'an empty folder'}). "
         f"Expected {looked_for}. Fetch its data set from the folder that holds it, with lists=FOLDER where lists lie "
         "elsewhere."
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.formats.sides import DATABASE_NAMES, image_names, metres_of, side_table
-from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Float, Positives, positives_in_window
+from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Float, Names, Positives, positives_in_window
 from gsv_pipeline.benchmarks.plane import positives_in_plane
 from gsv_pipeline.errors import DataError
 
@@ -48,7 +48,7 @@ def find(
     return BenchmarkData(
         side_table(names["database"], inside=where["database"]),
         side_table(names["queries"], inside=where["queries"], condition=condition),
-        _positives(metres["queries"], metres["database"], frame_window=frame_window),
+        _positives(metres["queries"], metres["database"], names=names, frame_window=frame_window),
     )
 
 
@@ -61,9 +61,9 @@ def _folders(root: Path, *, split: str, queries: str, inside: Sequence[str]) -> 
     return None
 
 
-def _positives(queries: Float, database: Float, *, frame_window: int | None) -> Positives:
+def _positives(queries: Float, database: Float, *, names: Names, frame_window: int | None) -> Positives:
     if frame_window is None:
-        return positives_in_plane(queries, database, POSITIVE_RADIUS_M)
+        return positives_in_plane(queries, database, POSITIVE_RADIUS_M, names=names)
     if len(queries) != len(database):
         raise DataError(
             f"Found {len(database):,} frames of one journey, {len(queries):,} of the other, expected as many of each."

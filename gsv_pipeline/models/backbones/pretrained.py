@@ -4,6 +4,7 @@ import http.client
 import logging
 import os
 import re
+import shlex
 from pathlib import Path
 
 import torch
@@ -53,6 +54,20 @@ def check_weights(backbone: str, weights: str | Path) -> None:
         raise ConfigError(f"backbone '{backbone}': 'weights' is '{weights}'; expected {', '.join(known)} or a file.")
 
 
+def check_file(backbone: str, weights: str | Path) -> None:
+    """Open the file that `weights` names; a word, which stands for a published one or none, is taken as it is.
+
+    Args:
+        backbone: Row of `BACKBONES`.
+        weights: As the experiment gave it; empty where it gave none.
+
+    Raises:
+        DataError: The file is missing or no state dict.
+    """
+    if str(weights) not in ("", NONE, *published_weights(backbone)):
+        read_state_dict(Path(weights).expanduser())
+
+
 def _published_file(backbone: str, known: Published) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / known.file_name
     if path.is_file():
@@ -66,14 +81,23 @@ def _published_file(backbone: str, known: Published) -> Path:
         partial.replace(path)
     except (OSError, RuntimeError, http.client.HTTPException, DataError) as error:
         raise DataError(
-            f"No published weights of {backbone}: {path} does not exist, and {known.url} could not be fetched "
-            f"({error}). Fetch that address elsewhere and put the file there under that name, "
-            "or set the backbone's 'weights' to a state dict file or to none.",
+            _how_to_bring(backbone, known, path=path, error=error),
             details={"expected": str(path), "url": known.url},
         ) from error
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def _how_to_bring(backbone: str, known: Published, *, path: Path, error: Exception) -> str:
+    fetched = shlex.quote(known.file_name)
+    return (
+        f"No published weights of {backbone}: {path} does not exist, and {known.url} could not be fetched ({error}). "
+        f"Where there is a network, run: curl -fL -o {fetched} {shlex.quote(known.url)}; then, here: "
+        f"mkdir -p {shlex.quote(str(path.parent))} && mv {fetched} {shlex.quote(str(path))}. Or leave the file "
+        f"anywhere and set model.backbone.weights=/path/to/{known.file_name}; model.backbone.weights=none starts from "
+        "random weights."
+    )
 
 
 def _download(known: Published, target: Path) -> None:
