@@ -27,6 +27,20 @@ def test_every_command_explains_itself() -> None:
         assert len(result.output.splitlines()) > 4, name
 
 
+def test_the_help_of_train_says_what_becomes_of_what_is_there() -> None:
+    said = " ".join(CliRunner().invoke(cli.cli, ["train", "--help"]).output.split())
+    for promise in (
+        "an interrupted run goes on",
+        "What is finished is left as it is while its places are the same",
+        "other settings than those that made it are refused",
+        "--restart begins anew in any case, --replace only where settings changed",
+        "the checkpoint that is there is kept as NAME.previous once the new one is finished",
+        "the state of an interrupted training is set aside",
+        "a restart that was interrupted goes on",
+    ):
+        assert promise in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -162,6 +176,14 @@ def test_main_exits_with_the_code(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("given", ["", "  "])
+def test_an_empty_data_root_is_refused_and_not_taken_for_the_current_folder(given, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["--data-root", given, "fetch", "demo"]) == 2
+    assert "'--data-root': it is empty. Name a folder, or leave it out for GSV_DATA_ROOT" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_data_root_that_is_a_file_is_refused(tmp_path, capsys):

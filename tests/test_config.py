@@ -74,11 +74,26 @@ def test_without_a_data_root_there_are_only_shipped_ones(tmp_path):
     assert set(experiment_files(Layout(tmp_path / "absent"))) == {path.stem for path in SHIPPED.rglob("*.yaml")}
 
 
-def test_an_unknown_experiment_raises_with_a_guess_and_where_own_ones_go(layout):
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("demmo", ". Did you mean 'demo'? gsv-pipeline list shows all {number}."),
+        ("dmeo", ". Did you mean 'demo'? gsv-pipeline list shows all {number}."),
+        ("convap_resnet50_lited", ". Did you mean 'convap_resnet50_lifted'? gsv-pipeline list shows all {number}."),
+        (
+            "mixvpr",
+            ". Did you mean 'mixvpr_resnet50' or 'mixvpr_resnet50_128' or 'mixvpr_resnet50_512'? "
+            "gsv-pipeline list shows all {number}.",
+        ),
+        ("foo_resnet50", ", none of the {number} is called alike: gsv-pipeline list shows them."),
+        ("", ", none of the {number} is called alike: gsv-pipeline list shows them."),
+    ],
+)
+def test_an_unknown_experiment_raises_with_close_names_alone_and_where_own_ones_go(layout, name, guess):
     with pytest.raises(ConfigError) as caught:
-        load_experiment(layout, "demmo")
-    assert "Unknown experiment 'demmo'. Did you mean 'demo'? Available: avg_resnet50, boq_dinov2, " in str(caught.value)
-    assert str(layout.experiments()) in str(caught.value)
+        load_experiment(layout, name)
+    said = guess.format(number=len(experiment_files(layout)))
+    assert str(caught.value) == f"Unknown experiment '{name}'{said} Own ones go to {layout.experiments()}/."
 
 
 def test_the_command_line_goes_before_the_file_and_the_file_before_the_defaults(load):
@@ -131,20 +146,43 @@ def test_a_setting_below_a_value_is_refused(load):
         ("training: {epohcs: 3}", "training.epohcs: Unknown setting 'epohcs'. Did you mean 'epochs'? Available: "),
         ("training: {}\nimgae: {}", "imgae: Unknown setting 'imgae'. Did you mean 'image'?"),
         ("training: {}\nimage: {heigth: 3}", "image.heigth: Unknown setting 'heigth'. Did you mean 'height'?"),
-        ("training: {epochs: many}", "training.epochs: Input should be a valid integer"),
-        ("training: {epochs: 0}", "greater than or equal to 1 (found 0)"),
-        ("training: {precision: fp8}", "training.precision: Input should be 'auto', '32-true'"),
-        ("training: {loss: triplet}", "training.loss"),
-        ("training: {loss: {margin: 1}}", "training.loss.name: Field required"),
-        ("seed: -1\ntraining: {}", "seed: Input should be greater than or equal to 0 (found -1)"),
+        ("training: {}\nextend: demo", "extend: Unknown setting 'extend'. Did you mean 'extends'? Available: "),
+        ("training: {epochs: many}", "training.epochs: found 'many', expected a whole number."),
+        ("training: {epochs: 2.5}", "training.epochs: found 2.5, expected a whole number."),
+        ("training: {epochs: }", "training.epochs: found no value, expected a whole number."),
+        ("training: {epochs: 0}", "training.epochs: found 0, expected 1 or more."),
+        ("training: {learning_rate: 0}", "training.learning_rate: found 0, expected more than 0"),
+        ("training: {learning_rate: [1]}", "training.learning_rate: found [1], expected a number."),
+        ("training: {compile: perhaps}", "training.compile: found 'perhaps', expected true or false."),
+        ("training: {validation: 3}", "training.validation: found 3, expected a list, such as [a, b]."),
+        ("training: {validation: [3]}", "training.validation.0: found 3, expected text, in quotes if it looks like a"),
+        (
+            "training: {precision: fp8}",
+            "training.precision: found 'fp8', expected 'auto', '32-true', '16-mixed' or 'bf16-mixed'.",
+        ),
+        ("training: {loss: triplet}", "training.loss: found 'triplet', expected a name and its arguments: {name: trip"),
+        ("training: {loss: {margin: 1}}", "training.loss.name: it is missing; gsv-pipeline list shows what 'loss' can"),
+        (
+            "training: {}\nimage: 320",
+            "image: found 320, expected settings below it, any of height, width, interpolation.",
+        ),
+        (
+            "training: {}\nevaluation_image: 320",
+            "evaluation_image: found 320, expected settings below it, any of height",
+        ),
+        ("weights: [1]", "weights: found [1], expected the path of a file."),
+        ("callable: a:b\narguments: 3", "arguments: found 3, expected a mapping, such as {size: 3}."),
+        ("seed: -1\ntraining: {}", "seed: found -1, expected 0 or more."),
+        (f"seed: '{'7' * 5000}'\ntraining: {{}}", "777…, and that does not fit: "),
+        ("places: {sample_seed: 10000000000000000}\ntraining: {}", "expected less than 10000000000000000."),
         ("places: {min_images_per_place: 1}\ntraining: {}", "places.min_images_per_place"),
-        ("training: {}\n5: 6", "5: Keys should be strings"),
+        ("training: {}\n5: 6", "5: found 5, expected a setting's name."),
         (
             "training: {}\nweights: w.ckpt",
             "'training', 'weights' and 'callable' is needed, found 'training' and 'weights'",
         ),
         ("seed: 1", "exactly one of 'training', 'weights' and 'callable' is needed, found none"),
-        ("callable: nowhere", "callable: String should match pattern"),
+        ("callable: nowhere", "callable: found 'nowhere', expected module:function, such as my_models:describe."),
         ("callable: a:b\nmodel: {aggregator: {name: gem}}", "a 'callable' is the whole model: take 'model' out"),
         ("weights: a.pt\narguments: {}", "'arguments' are those of a 'callable', and there is none"),
         ("training: {validation: [auto, demo_val]}", "'auto' stands alone, found auto, demo_val"),
@@ -152,7 +190,8 @@ def test_a_setting_below_a_value_is_refused(load):
         ("training: {images_per_place: 5}", "images_per_place is 5, but places with 4 images are admitted"),
         ("name: mine\ntraining: {}", "'name' is the file's name and cannot be set"),
         ("- a list", "expected a mapping of settings, found list"),
-        ("", "expected a mapping of settings, found NoneType"),
+        ("", "mine.yaml is empty: it holds no setting. The shortest one that does holds the line: extends: demo"),
+        ("# nothing yet\n", "mine.yaml is empty"),
         ("training: {", "is not readable as YAML"),
     ],
 )
@@ -163,11 +202,38 @@ def test_what_does_not_fit_is_named_with_its_file(load, text, words):
     assert "mine.yaml" in str(caught.value)
 
 
-def test_several_faults_are_told_at_once(load):
+def test_several_faults_are_told_at_once_and_where_to_correct_them(load, layout):
+    text, path = "seed: -1\nimage: {height: 3}\ntraining: {}", layout.experiments() / "mine.yaml"
+    faults = "\n  seed: found -1, expected 0 or more.\n  image.height: found 3, expected 16 or more.\n"
     with pytest.raises(ConfigError) as caught:
-        load("seed: -1\nimage: {height: 3}\ntraining: {}")
-    assert "\n  seed: " in str(caught.value)
-    assert "\n  image.height: " in str(caught.value)
+        load(text)
+    then = "Correct it in the file; gsv-pipeline check mine says when it is valid."
+    assert str(caught.value) == f"{path} is not a valid experiment:{faults}{then}"
+    with pytest.raises(ConfigError) as caught:
+        load(text, "training.epochs=2")
+    then = "Correct it in the file or in the command."
+    assert str(caught.value) == f"{path} with training.epochs=2 is not a valid experiment:{faults}{then}"
+
+
+def test_what_may_be_written_is_listed_and_nothing_else(load):
+    with pytest.raises(ConfigError) as caught:
+        load(f"{MINIMAL}zzz: 1\n")
+    listed = str(caught.value).partition("Available: ")[2].partition(".\n")[0].split(", ")
+    assert {"extends", "training", "weights", "callable", "seed"} <= set(listed)
+    assert {"name", "overrides"}.isdisjoint(listed)
+    for name in listed:  # each is indeed read: a wrong value is refused for being wrong, and not for being unknown
+        with pytest.raises(ConfigError) as caught:
+            load(f"{name}: {{zzz: {{}}}}\n")
+        assert f"  {name}: Unknown setting" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        load("training: {zzz: 1}\n")
+    assert "extends" not in str(caught.value)
+
+
+def test_the_shortest_experiment_that_is_shown_is_one(load):
+    with pytest.raises(ConfigError) as caught:
+        load("")
+    assert load(str(caught.value).partition("the line: ")[2]).dataset == "demo"
 
 
 def test_a_file_that_is_no_text_is_refused(layout):
@@ -184,7 +250,9 @@ def test_a_name_that_stands_beside_an_artifact_is_refused(load, name):
 
 @pytest.mark.parametrize("name", ["Mine", ".mine", "a b"])
 def test_a_name_that_is_no_name_is_refused(load, name):
-    with pytest.raises(ConfigError, match="name: String should match pattern"):
+    with pytest.raises(
+        ConfigError, match=r"name: found '.*', expected a file name of lowercase letters, .*: rename it\."
+    ):
         load(MINIMAL, name=name)
 
 

@@ -10,8 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gsv_pipeline.config import experiment_files, load_experiment
+from gsv_pipeline.compose.models import build_model_of
+from gsv_pipeline.config import Experiment, experiment_files, load_experiment
 from gsv_pipeline.layout import Layout
+from gsv_pipeline.models.backbones.published import published_weights
 from gsv_pipeline.models.vpr_model import build_model
 from tests.pictures.pages import DOCS, all_typed, steps, typed
 from tests.pictures.reader import parse, type_in, write_file
@@ -41,13 +43,13 @@ def layout(tiny_layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch.hub, "load", lambda repository, name: Hub())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights").mkdir()
-    for name in re.findall(r"^weights: /weights/(.+)$", TEXT, flags=re.MULTILINE):
-        (tmp_path / "weights" / name).touch()
     torch.save(build_model(**MODEL, seed=1).state_dict(), tmp_path / "weights" / CONVAP)
     for step in steps(PAGE):
         if step.file:
             text = step.text.replace("/weights", str(tmp_path / "weights")).replace(AS_TRAINED, SMALL)
             write_file(replace(step, text=text), tiny_layout.root)
+    for name in ("mixvpr_released", "boq_released", "salad_released"):
+        save_thin_weights(load_experiment(tiny_layout, name))
     for folder in ("database", "queries"):
         (tmp_path / folder).mkdir()
         for name, grey in (("dark.jpg", 30), ("bright.jpg", 220)):
@@ -55,6 +57,26 @@ def layout(tiny_layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 tmp_path / folder / name
             )
     return tiny_layout
+
+
+def save_thin_weights(experiment: Experiment) -> None:
+    """A file with all names and shapes of the experiment's model, and one number for each tensor."""
+    with torch.device("meta"):
+        wanted = build_model_of(experiment, seed=1, pretrained=False).state_dict()
+    assert experiment.weights is not None
+    torch.save({name: torch.zeros(()).expand(value.shape) for name, value in wanted.items()}, experiment.weights)
+
+
+def test_the_downloads_of_the_page_are_those_of_every_shipped_experiment() -> None:
+    table = TEXT.partition("| backbone | file | address |")[2].partition("\n\n")[0]
+    rows = {tuple(re.findall(r"[`<]([^`>]+)[`>]", line)) for line in table.splitlines()[2:]}
+    layout = Layout(Path("nowhere"))
+    parts = [load_experiment(layout, name).model.backbone for name in experiment_files(layout)]
+    wanted = {(part.name, part.arguments["weights"]) for part in parts if part.arguments["weights"] != "none"}
+    published = {name: published_weights(name)[weights] for name, weights in wanted}
+    assert rows == {(name, file.file_name, file.url) for name, file in published.items()}
+    url = published["resnet50"].url
+    assert f"curl -fL -o resnet50-0676ba61.pth {url}\n" in TEXT
 
 
 def test_the_page_holds_what_this_test_changes() -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -37,10 +37,20 @@ class _InOrder(click.Group):
         return list(self.commands)
 
 
+class _Folder(click.Path):
+    """A folder that is named: an empty variable of a shell must not mean the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; nothing is asked of it."""
+        if not str(value).strip():
+            self.fail(f"it is empty. Name a folder, or leave it out for {DATA_ROOT_VARIABLE} or data/.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data-root",
-    type=click.Path(path_type=Path),
+    type=_Folder(path_type=Path),
     help=f"Where artifacts live (default: {DATA_ROOT_VARIABLE}, else data/ of the repository).",
 )
 @click.version_option(__version__, prog_name="gsv-pipeline")

@@ -99,6 +99,12 @@ def places(layout: Layout, experiment: str, overrides: tuple[str, ...], clauses:
 
 _TRAIN_HELP: Final = """Train an experiment, or import its weights; an interrupted run goes on.
 
+What is finished is left as it is while its places are the same, and other settings than those that made it are
+refused. --restart begins anew in any case, --replace only where settings changed: then the checkpoint that is there is
+kept as NAME.previous once the new one is finished (an older NAME.previous goes), and the state of an interrupted
+training is set aside. One of other settings goes on from there by the command that began it, until gsv-pipeline clean
+frees it.
+
 Ctrl-C and SIGTERM finish the step and save it; a second one ends at once. Out of memory, the batch goes through the
 network in smaller pieces (training.micro_batch). Exit codes: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM.
 
@@ -114,8 +120,8 @@ torchrun --nproc-per-node 2 -m gsv_pipeline.cli train demo
 @click.argument("experiment")
 @overrides_argument
 @filter_option
-@click.option("--restart", is_flag=True, help="Train anew although a checkpoint or an interrupted run is there.")
-@click.option("--replace", is_flag=True, help="Train anew only if settings changed, instead of refusing.")
+@click.option("--restart", is_flag=True, help="Begin anew, whatever is there; a restart that was interrupted goes on.")
+@click.option("--replace", is_flag=True, help="Begin anew only if settings changed, instead of refusing.")
 @click.pass_obj
 def train(
     layout: Layout,

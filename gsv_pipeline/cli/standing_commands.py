@@ -59,8 +59,10 @@ def clean(layout: Layout, yes: bool, orphans: bool, as_json: bool) -> None:
     """Free space: show what nobody needs any more, and with --yes remove it.
 
     Artifacts that were replaced, folders that killed runs left half written, downloads and training states of what is
-    finished, decoded images, W&B runs that were sent. Files that the pipeline did not make stay, and so does whatever
-    a run holds; links are not followed. Data sets, reports, accepted recalls and the history are never touched.
+    finished, decoded images, offline W&B runs that were sent. One that was not sent stays, even where W&B is disabled
+    or not installed: it may be the only copy, and `gsv-pipeline track sync` sends it. Files that the pipeline did not
+    make stay, and so does whatever a run holds; links are not followed. Data sets, reports, accepted recalls and the
+    history are never touched.
     """
     from gsv_pipeline.cleaning import find_removable, remove
     from gsv_pipeline.cli.standing_tables import print_table, removal_table

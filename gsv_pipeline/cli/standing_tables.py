@@ -3,8 +3,10 @@
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -28,8 +30,8 @@ _COLOURS: Final = {
     INTERRUPTED: "yellow",
     ORPHAN: "magenta",
 }
-_PIPE_WIDTH: Final = 160
-"""Of what is not a terminal: a log, a file, another program."""
+_ENDLESS: Final = 100_000
+"""Columns of what is not a terminal (a log, a file, another program): a name that is folded is not found by grep."""
 _MINUTE: Final = 16  # characters of an ISO time
 _INDENT: Final = "    "
 _OWN: Final = ("version", "made", "seed", "experiment", "W&B run", "DVC md5")
@@ -37,10 +39,14 @@ _OWN: Final = ("version", "made", "seed", "experiment", "W&B run", "DVC md5")
 
 
 def print_table(table: Table) -> None:
-    """To standard output, as wide as the terminal."""
-    is_terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if is_terminal else _PIPE_WIDTH
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+    """To standard output, as wide as the terminal; where there is none, every row on a line of its own."""
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, width=shutil.get_terminal_size().columns, highlight=False).print(table)
+        return
+    text = StringIO()
+    Console(file=text, width=_ENDLESS, highlight=False).print(table)
+    for line in text.getvalue().splitlines():
+        click.echo(line.rstrip())
 
 
 def standing_table(rows: Sequence[Standing], *, title: str) -> Table:

@@ -25,11 +25,11 @@ def write_markdown(target: Path, report: ReportData) -> None:
         f"# {report.experiment} on {report.benchmark}",
         report.description,
         f"**{report.skipped}**" if report.skipped else "",
-        _section("Recall", variant, _recalls(report)),
+        _section("Recall", variant, _recalls(report), tables.recalls_note(report.rows)),
         _section("Beside published numbers", variant, _published(measures)) if measures.published else "",
         _distances(measures.localisation, variant),
         _confidence(measures.precision),
-        *(_section(heading, variant, _groups(heading, measures)) for heading in measures.groups),
+        *(_section(heading, variant, *_groups(heading, measures)) for heading in measures.groups),
         _pairs("What it costs", measures.costs),
         _pairs("Data set", report.facts),
         _pairs("Where it comes from", report.provenance),
@@ -84,7 +84,9 @@ def _sure(found: PrecisionCurve) -> str:
     )
 
 
-def _groups(heading: str, measures: Measures) -> str:
+def _groups(heading: str, measures: Measures) -> tuple[str, str]:
+    """The table, and what is said below it."""
+    groups = measures.groups[heading]
     lines = [
         [
             group.name,
@@ -92,9 +94,9 @@ def _groups(heading: str, measures: Measures) -> str:
             _recall(group.recall_at[1], group.interval),
             tables.percent(group.recall_at[5]),
         ]
-        for group in measures.groups[heading]
+        for group in groups
     ]
-    return tables.markdown_table(["", "queries", "R@1, %", "R@5, %"], lines)
+    return tables.markdown_table(["", "queries", "R@1, %", "R@5, %"], lines), tables.parts_note({heading: groups})
 
 
 def _recall(value: float | None, interval: tuple[float, float] | None) -> str:

@@ -48,6 +48,8 @@ def write_report(target: Path, data: ReportData) -> None:
         "rows": table_rows(data.rows),
         "ks": tables.REPORT_KS,
         "explanation": tables.explanation,
+        "recalls_note": tables.recalls_note(data.rows),
+        "parts_note": tables.parts_note(data.measures.groups),
         "num_queries": len(ranks),
         "num_hits": int((ranks == 1).sum()),
         "num_unanswerable": int((~retrievals.answerable(data.positives)).sum()),

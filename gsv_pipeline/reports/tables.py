@@ -1,14 +1,20 @@
 """Recall as text: percent with intervals for terminals, Dagster metadata and pages. Percent is written here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from gsv_pipeline.evaluation.breakdown import Group
+from gsv_pipeline.evaluation.intervals import RESAMPLES
 from gsv_pipeline.reports.data import RecallRow
 
 SHORT_KS: Final = (1, 5, 10, 20)
 REPORT_KS: Final = (1, 5, 10, 15, 20, 25)
 NOT_KNOWN: Final = "–"
+_TWO_KINDS: Final = (
+    f"Intervals are percentiles of {RESAMPLES:,} drawings of the places (bootstrap). Where every query hits, or every "
+    "one misses, all drawings are alike: there it is Wilson's interval over the places."
+)
 _JOINER: Final = "\u2060"
 """Keeps an interval on one line where a column is narrow."""
 
@@ -47,6 +53,25 @@ def points(difference: float) -> str:
 def interval(bounds: tuple[float, float] | None) -> str:
     """An interval of fractions as percent: (0.76, 0.856) -> `76.0–85.6`; empty where there is none."""
     return "" if bounds is None else f"{percent(bounds[0])}–{percent(bounds[1])}"
+
+
+def interval_note(shown: Iterable[tuple[float | None, tuple[float, float] | None]]) -> str:
+    """What to say below a table whose intervals are of two kinds; empty where drawing places gave all of them.
+
+    Args:
+        shown: Each recall as a fraction, with its interval.
+    """
+    return _TWO_KINDS if any(recall in (0.0, 1.0) and bounds is not None for recall, bounds in shown) else ""
+
+
+def recalls_note(rows: Iterable[RecallRow], ks: Sequence[int] = REPORT_KS) -> str:
+    """`interval_note` of a table of recalls."""
+    return interval_note((row.recall_at.get(k), row.interval_at.get(k)) for row in rows for k in ks)
+
+
+def parts_note(groups: Mapping[str, Sequence[Group]]) -> str:
+    """`interval_note` of the recalls of parts of the queries."""
+    return interval_note((part.recall_at[1], part.interval) for parts in groups.values() for part in parts)
 
 
 def recall_table_text(rows: Sequence[RecallRow], ks: Sequence[int] = SHORT_KS) -> str:

@@ -88,14 +88,16 @@ def test_one_level_is_the_limit_and_a_ring_breaks_it(layout, load):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("extends: bace\n", r"mine.yaml: extends: Unknown experiment 'bace'. Did you mean 'base'\?"),
-        ("extends: [base]\n", r"extends: Unknown experiment '\['base'\]'"),
+        ("extends: bse\n", r"mine.yaml: extends: Unknown experiment 'bse'. Did you mean 'base'\?"),
+        ("extends: [base]\n", r"mine.yaml: extends: found \['base'\], expected the name of one experiment"),
         ("extends: broken\n", r"broken.yaml is not readable as YAML"),
+        ("extends: empty\n", r"empty.yaml is empty: .* holds the line: extends: demo"),
         ("extends: base\nsead: 3\n", r"mine.yaml is not a valid experiment:\n  sead: Unknown setting 'sead'"),
     ],
 )
 def test_what_cannot_be_extended_is_said(layout, text, said):
     (layout.experiments() / "broken.yaml").write_text("training: [")
+    (layout.experiments() / "empty.yaml").write_text("")
     (layout.experiments() / "mine.yaml").write_text(text)
     with pytest.raises(ConfigError, match=said):
         load_experiment(layout, "mine")

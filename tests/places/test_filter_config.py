@@ -109,15 +109,15 @@ def test_the_command_line_spells_clauses_as_the_file_does(load):
         ("months: juli", "months: expected months as numbers from 1 to 12 or English names, found 'juli'"),
         ("season: sumer", "season: Unknown season 'sumer'. Did you mean 'summer'? Available: autumn, spring, summer"),
         ("bearing: [-45, 45]", "bearing: expected [from, to] within 0 to 360, [315, 45] for the sector over north"),
-        ("max_distance_m: 0", "max_distance_m: Input should be greater than 0 (found 0)"),
-        ("max_distance_m: .inf", "max_distance_m: Input should be a finite number"),
+        ("max_distance_m: 0", "max_distance_m: found 0, expected more than 0"),
+        ("max_distance_m: .inf", "max_distance_m: found inf, expected a finite number"),
         (
             "max_images_per_place: 3",
             "max_images_per_place is 3, below min_images_per_place of 4: no place can have both",
         ),
-        ("sample_places: 0", "sample_places: Input should be greater than or equal to 1"),
+        ("sample_places: 0", "sample_places: found 0, expected 1 or more"),
         ("month: 7", "month: Unknown setting 'month'. Did you mean 'months'?"),
-        ("cities: [5]", "cities.0: Input should be a valid string"),
+        ("cities: [5]", "cities.0: found 5, expected text, in quotes"),
     ],
 )
 def test_what_no_clause_can_mean_is_refused_with_what_is_expected(load, text, words):

@@ -1,6 +1,7 @@
 """What a report says beside recall, from tables with known answers."""
 
 import csv
+import html
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +13,15 @@ import pytest
 
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.rows import Result
+from gsv_pipeline.evaluation.breakdown import Group
+from gsv_pipeline.evaluation.intervals import recall_interval, wilson_interval
 from gsv_pipeline.evaluation.score import METRICS_FILE
 from gsv_pipeline.reports import measures_figures
 from gsv_pipeline.reports.curves import DISTANCE_CURVE, PRECISION_CURVE, RECALL_CURVE, write_curves
 from gsv_pipeline.reports.data import RecallRow, ReportData
 from gsv_pipeline.reports.markdown import write_markdown
 from gsv_pipeline.reports.measures import Measures, distances_to, measure, metrics_of, write_metrics
+from gsv_pipeline.reports.page import write_report
 from gsv_pipeline.reports.published_results import beside_published
 
 
@@ -156,6 +160,29 @@ def test_the_markdown_says_what_the_page_says_and_names_the_variant_above_every_
     headings = ("Recall", "Beside published numbers", "How near the answers are", "By city")
     for heading in headings:
         assert text.partition(f"## {heading}\n\n")[2].startswith("demo_test: the small list: within 25 m.")
+
+
+def test_intervals_of_two_kinds_are_explained_in_one_sentence_and_only_then(
+    tmp_path: Path, make_report: Callable[..., ReportData]
+) -> None:
+    names, by_drawing, by_wilson = ["a", "a", "b", "c"], np.array([1, 0, 1, 1], dtype=bool), np.ones(4, dtype=bool)
+    assert recall_interval(by_wilson, names) == wilson_interval(3, 3)  # what the sentence says of whole hits
+    rows = {
+        "drawn": RecallRow("demo", {1: 0.75}, {1: recall_interval(by_drawing, names)}),
+        "whole": RecallRow("demo", {1: 0.75, 10: 1.0}, {1: (0.5, 0.9), 10: recall_interval(by_wilson, names)}),
+        "none": RecallRow("demo", {1: 0.0}, {1: recall_interval(~by_wilson, names)}),
+        "bare": RecallRow("demo", {1: 1.0}, {}),
+    }
+    part = Group("Bonn", 4, {1: 1.0, 5: 1.0, 10: 1.0}, recall_interval(by_wilson, names))
+    parts = Measures(groups={"By city": [part, replace(part, name="Rome")]})
+    cases = [(row, Measures(), int(name in ("whole", "none"))) for name, row in rows.items()]
+    for row, measures, expected in [*cases, (rows["drawn"], parts, 1), (rows["whole"], parts, 2)]:
+        report = replace(make_report(), rows=[row], measures=measures)
+        write_markdown(tmp_path / "report.md", report)
+        write_report(tmp_path / "report.html", report)
+        for name in ("report.md", "report.html"):
+            text = html.unescape((tmp_path / name).read_text())
+            assert text.count("there it is Wilson's interval over the places.") == expected
 
 
 def test_the_figures_are_pictures() -> None:
