@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The data root of the repository; GSV_DATA_ROOT chooses another one. Another SEED gets a data root of its own.
 SEED ?= 1
 ROWS ?=
-# Where `make serve` listens; READ_ONLY=1 shows everything and lets nobody act.
+# Where `make ui` and `make serve` listen; READ_ONLY=1 shows everything and lets nobody act.
 PORT ?= 3000
 READ_ONLY ?=
 # CPU wheels of torch where the default index would bring several GB of CUDA: make demo TORCH_INDEX=https://...
@@ -55,12 +55,13 @@ install: $(VENV)/.run  ## make .venv with everything the pipeline needs
 install-dev: $(VENV)/.dev
 
 demo: $(VENV)/.run  ## the whole chain on the embedded city: some minutes, ends with a recall table
-	@PYTHONWARNINGS='ignore:Function `job_execute_command`' GSV_SEED=$(SEED) \
-	  $(BIN)/dagster job execute -f assets/definitions.py -d . -j demo -c assets/demo_run.yaml
+	@trap : INT; PYTHONWARNINGS='ignore:Function `job_execute_command`' GSV_SEED=$(SEED) \
+	  $(BIN)/dagster job execute -f assets/definitions.py -d . -j demo -c assets/demo_run.yaml || \
+	  { echo "The demo did not come to its end. What is done is kept: the same command goes on from there."; exit 1; }
 	@$(BIN)/gsv-pipeline leaderboard
 
-ui: $(VENV)/.run  ## the Dagster UI over the same data root: http://127.0.0.1:3000
-	@$(BIN)/dagster dev -w workspace.yaml
+ui: $(VENV)/.run  ## the Dagster UI over the same data root: http://127.0.0.1:3000; PORT=
+	@$(BIN)/dagster dev -p $(PORT) -w workspace.yaml
 
 # Both or none: when one of the two ends, the other one is ended too.
 serve: $(VENV)/.run  ## web server and daemon for months, on loopback: http://127.0.0.1:3000; PORT=, READ_ONLY=1

@@ -46,6 +46,7 @@ def benchmark_asset(name: str, row: BenchmarkRow) -> dg.AssetsDefinition:
         from gsv_pipeline.reports.summaries import benchmark_sheet
 
         with explained():
+            pipeline.check_named(context)
             result = stages.build_benchmark(
                 pipeline.layout(), name, tracker=pipeline.tracker(context), admit_deviations=config.admit_deviations
             )

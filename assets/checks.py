@@ -25,7 +25,7 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     )
     def check(context: dg.AssetCheckExecutionContext, pipeline: Pipeline) -> Iterator[dg.AssetCheckResult]:
         with explained():
-            experiments = [pipeline.experiment(context.partition_key)] if asset.partitions_def else []
+            experiments = [pipeline.experiment_of(context)] if asset.partitions_def else []
             verdicts = resolve(audit.answer)(pipeline.layout(), *experiments, *names, tracker=pipeline.tracker(context))
         asked = {key.name for key in context.selected_asset_check_keys}
         yield from (item for item in check_results(asset.key, audit.questions, verdicts) if item.check_name in asked)

@@ -61,7 +61,7 @@ def embeddings_asset(name: str) -> dg.AssetsDefinition:
     )
     def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Embed) -> dg.MaterializeResult[None]:
         with explained():
-            layout, experiment = pipeline.layout(), pipeline.experiment(context.partition_key)
+            layout, experiment = pipeline.layout(), pipeline.experiment_of(context)
             result = stages.embed(
                 layout,
                 experiment,

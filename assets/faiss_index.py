@@ -28,7 +28,7 @@ def index_asset(name: str) -> dg.AssetsDefinition:
     )
     def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Recompute) -> dg.MaterializeResult[None]:
         with explained():
-            experiment = pipeline.experiment(context.partition_key)
+            experiment = pipeline.experiment_of(context)
             result = stages.build_index(
                 pipeline.layout(), experiment, name, tracker=pipeline.tracker(context), force=config.asked(context)
             )

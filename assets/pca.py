@@ -1,16 +1,21 @@
 """`pca` and `pca_report/<benchmark>`: shorter descriptors, and what they cost in recall."""
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
-from assets.benchmarks import BENCHMARK_ASSETS, group_of, scored_benchmarks
+from assets.benchmarks import scored_benchmarks
 from assets.embeddings import EMBEDDINGS_ASSETS, GROUP
 from assets.partitions import EXPERIMENTS
 from assets.places import places
+from assets.reports import report_asset
 from assets.resources import Pipeline
 from assets.results import OWNERS, Recompute, code_version, explained, materialized
 from assets.training import POOL, checkpoint
 from gsv_pipeline import embeddings, evaluation, models, reports, stages
+from gsv_pipeline.config import Experiment
+from gsv_pipeline.layout import Layout
 
 
 class Fit(Recompute):
@@ -47,7 +52,7 @@ def pca(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Fit) -> d
     from gsv_pipeline.reports.choices import pca_variance
 
     with explained():
-        layout, experiment = pipeline.layout(), pipeline.experiment(context.partition_key)
+        layout, experiment = pipeline.layout(), pipeline.experiment_of(context)
         result = stages.fit_pca(
             layout,
             experiment,
@@ -62,17 +67,16 @@ def pca(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Fit) -> d
 
 
 def pca_report_asset(name: str) -> dg.AssetsDefinition:
-    """The asset `pca_report/<name>`."""
-
-    @dg.asset(
-        key=["pca_report", name],
-        deps=[pca, EMBEDDINGS_ASSETS[name], BENCHMARK_ASSETS[name]],
-        partitions_def=EXPERIMENTS,
-        group_name=group_of(name, GROUP),
+    """The asset `pca_report/<name>`; it holds the pool, for descriptors of every size are searched on the device."""
+    return report_asset(
+        "pca_report",
+        name,
+        stage=stages.report_pca,
+        looks=_looks,
+        deps=[pca, EMBEDDINGS_ASSETS[name]],
+        group=GROUP,
         kinds={"report", "numpy"},
-        owners=OWNERS,
-        code_version=code_version(embeddings, evaluation, reports),
-        pool=POOL,  # descriptors of every size are searched on the device
+        rooms=[embeddings, evaluation, reports],
         description=f"Recall on `{name}` against the size of the descriptors, with and without whitening, beside that "
         "of the descriptors as they are; `pca_report.html` shows all of it. No job makes this: ask for it when "
         "descriptors are to be shorter.\n\n"
@@ -80,21 +84,14 @@ def pca_report_asset(name: str) -> dg.AssetsDefinition:
         "the rendered cities, minutes for 10,000 images.\n\n"
         "**When it fails** materialize what the message names, `pca` or the embeddings.",
     )
-    def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Recompute) -> dg.MaterializeResult[None]:
-        from gsv_pipeline.reports.choices import pca_choice
-        from gsv_pipeline.reports.pca_page import PAGE_FILE
 
-        with explained():
-            layout, experiment = pipeline.layout(), pipeline.experiment(context.partition_key)
-            result = stages.report_pca(
-                layout, experiment, name, tracker=pipeline.tracker(context), force=config.asked(context)
-            )
-            shown = pca_choice(layout, experiment, name)
-            return materialized(
-                result, page=PAGE_FILE, numbers=shown.numbers, sizes=shown.table, recall_by_size=shown.figure
-            )
 
-    return asset
+def _looks(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
+    from gsv_pipeline.reports.choices import pca_choice
+    from gsv_pipeline.reports.pca_page import PAGE_FILE
+
+    shown = pca_choice(layout, experiment, name)
+    return {"page": PAGE_FILE, "numbers": shown.numbers, "sizes": shown.table, "recall_by_size": shown.figure}
 
 
 PCA_REPORT_ASSETS = {name: pca_report_asset(name) for name in scored_benchmarks()}

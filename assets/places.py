@@ -40,7 +40,7 @@ def places(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Material
     from gsv_pipeline.reports.summaries import clauses_table, places_histograms, places_map_figure, places_sheet
 
     with explained():
-        experiment = pipeline.experiment(context.partition_key)
+        experiment = pipeline.experiment_of(context)
         layout = pipeline.layout()
         result = stages.build_places(layout, experiment, tracker=pipeline.tracker(context))
         return materialized(

@@ -5,12 +5,9 @@ from typing import Any, Final
 
 import dagster as dg
 
-from assets.benchmarks import BENCHMARK_ASSETS, group_of, is_compared, is_scored
+from assets.benchmarks import is_compared, is_scored
 from assets.faiss_index import INDEX_ASSETS
-from assets.partitions import EXPERIMENTS
-from assets.resources import Pipeline
-from assets.results import OWNERS, Recompute, code_version, explained, materialized
-from assets.training import POOL
+from assets.reports import report_asset
 from gsv_pipeline import evaluation, reports, stages
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import Layout
@@ -35,30 +32,20 @@ _PREDICTIONS_ALONE: Final = (
 _FRESH: Final = "\n\n**Fresh** for 8 days, overdue after 15: the schedule `rebenchmark_weekly` keeps it so."
 
 
-def report_asset(name: str) -> dg.AssetsDefinition:
-    """The asset `recall_report/<name>`."""
-
-    @dg.asset(
-        key=["recall_report", name],
-        deps=[INDEX_ASSETS[name], BENCHMARK_ASSETS[name]],
-        partitions_def=EXPERIMENTS,
-        group_name=group_of(name, GROUP),
+def recall_report_asset(name: str) -> dg.AssetsDefinition:
+    """The asset `recall_report/<name>`; it holds the pool, for it describes the benchmark by the untrained model."""
+    return report_asset(
+        "recall_report",
+        name,
+        stage=stages.evaluate,
+        looks=_looks,
+        deps=[INDEX_ASSETS[name]],
+        group=GROUP,
         kinds={"report", "wandb"},
-        owners=OWNERS,
-        code_version=code_version(evaluation, reports),
-        freshness_policy=FRESH if is_compared(name) else None,
-        pool=POOL,  # the untrained model describes the benchmark here, once per architecture
+        rooms=[evaluation, reports],
+        freshness=FRESH if is_compared(name) else None,
         description=_description(name),
     )
-    def asset(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Recompute) -> dg.MaterializeResult[None]:
-        with explained():
-            layout, experiment = pipeline.layout(), pipeline.experiment(context.partition_key)
-            result = stages.evaluate(
-                layout, experiment, name, tracker=pipeline.tracker(context), force=config.asked(context)
-            )
-            return materialized(result, **_shown(layout, experiment, name))
-
-    return asset
 
 
 def _description(name: str) -> str:
@@ -66,7 +53,7 @@ def _description(name: str) -> str:
     return text.format(name=name) + (_FRESH if is_compared(name) else "")
 
 
-def _shown(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
+def _looks(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
     """The recalls and their page; nothing more than the facts of the stage where the answers are hidden."""
     from gsv_pipeline.reports import summaries
     from gsv_pipeline.reports.recall_report import PAGE_FILE
@@ -77,4 +64,4 @@ def _shown(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
     return {"page": PAGE_FILE, "recall": table, "recall_curve": summaries.recall_figure(layout, experiment, name)}
 
 
-REPORT_ASSETS = {name: report_asset(name) for name in INDEX_ASSETS}
+REPORT_ASSETS = {name: recall_report_asset(name) for name in INDEX_ASSETS}

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr
 
 from assets.doctor import end_dead_runs
 from gsv_pipeline.config import Experiment, load_experiment
+from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.provenance import RUN_VARIABLE
 from gsv_pipeline.sources.own import dataset_row
@@ -71,6 +72,29 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
         """
         seed = [] if self.seed is None else [f"seed={self.seed}"]
         return load_experiment(self.layout(), name, [*self.overrides, *seed])
+
+    def experiment_of(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Experiment:
+        """The experiment that the run is about, with this run's settings.
+
+        Raises:
+            ConfigError: The run names none, or one with a setting that it does not have.
+        """
+        if not context.has_partition_key:
+            tag = '{"dagster/partition": "demo"}'
+            raise ConfigError(
+                f"{context.op_def.name} is about one experiment, and the run names none. In a shell, add "
+                f"--tags '{tag}'; in the UI, choose a partition. gsv-pipeline list names the experiments."
+            )
+        return self.experiment(context.partition_key)
+
+    def check_named(self, context: dg.AssetExecutionContext) -> None:
+        """For assets of no experiment, the first of a run about one: Dagster would find a wrong name later.
+
+        Raises:
+            ConfigError: The run names an experiment that does not exist, or settings that it does not have.
+        """
+        if context.has_partition_key:
+            self.experiment_of(context)
 
     def source_arguments(self, dataset: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the source of `dataset` is called with: the run's seed where it is rendered, and `arguments`."""

@@ -52,7 +52,7 @@ def checkpoint(context: dg.AssetExecutionContext, pipeline: Pipeline, config: Tr
     from gsv_pipeline.reports.summaries import training_figure
 
     with explained():
-        experiment = pipeline.experiment(context.partition_key)
+        experiment = pipeline.experiment_of(context)
         result = _train(context, pipeline, experiment, restart=config.restart)
         return materialized(result, curve=training_figure(pipeline.layout(), experiment))
 

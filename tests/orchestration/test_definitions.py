@@ -86,7 +86,8 @@ def test_benchmarks_that_differ_by_experiment_are_run_by_hand(tmp_path: Path) ->
         (layout.dataset(dataset) / MANIFEST).touch()
     layout.benchmarks().mkdir()
     for name, folder in (("walk", tmp_path), ("gone", tmp_path / "gone")):
-        (layout.benchmarks() / f"{name}.yaml").write_text(f"database: {folder}\nqueries: {folder}\n")
+        text = f"database: {folder}\nqueries: {folder / 'dataset'}\n"
+        (layout.benchmarks() / f"{name}.yaml").write_text(text)
 
     assert present_benchmarks(layout) == ["msls_val", "msls_val_all", "msls_challenge", "sped", "walk"]
 

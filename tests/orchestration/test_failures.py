@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.benchmarks import BENCHMARK_ASSETS
 from assets.checks import checks_of
 from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS
 from assets.places import places
@@ -96,6 +97,19 @@ def test_an_unknown_partition_tag_fails_the_step_with_the_experiments_there_are(
 
     assert not result.success
     assert "Did you mean 'demo'" in failure_of(result, "places").description
+
+
+def test_a_run_that_names_no_experiment_is_told_how_to(tiny_demo: Path) -> None:
+    result = materialize(places, root=tiny_demo)
+    assert (
+        """--tags '{"dagster/partition": "demo"}'; in the UI, choose a partition"""
+        in failure_of(result, "places").description
+    )
+
+
+def test_a_wrong_name_is_found_before_the_first_benchmark(tiny_demo: Path) -> None:
+    result = materialize(BENCHMARK_ASSETS["demo_test"], root=tiny_demo, tags={"dagster/partition": "dmo"})
+    assert "Did you mean 'demo'" in failure_of(result, "benchmark__demo_test").description
 
 
 def test_a_changed_experiment_is_refused_until_restart(chain_layout: Layout) -> None:
