@@ -14,6 +14,7 @@ import threading
 import zipfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,8 @@ from typing import Any, Self
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.serving import serving
 
 API, STORAGE = "api.kaggle.com", "storage.googleapis.com"
 VIEW, DOWNLOAD, ARCHIVE = "GetDataset", "DownloadDataset", "archive"
@@ -73,7 +76,7 @@ class KaggleServer:
         self.context = _tls(self.certificate)
         self._server = _Server(("127.0.0.1", 0), _Entrance)
         self._server.kaggle = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._serving = ExitStack()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,14 +88,11 @@ class KaggleServer:
         return [seen for seen in self.seen if seen.endpoint == endpoint]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.enter_context(serving(self._server, stopping=self.released))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._serving.close()
 
 
 class _Server(ThreadingHTTPServer):

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.serving import serving
+
 BLOCK = 16_384
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -96,15 +98,8 @@ class Loopback:
 def loopback() -> Iterator[Loopback]:
     """A server for the time of the block."""
     server = Loopback()
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(server.http, stopping=server.stopping):
         yield server
-    finally:
-        server.stopping.set()
-        server.http.shutdown()
-        server.http.server_close()
-        thread.join()
 
 
 def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:

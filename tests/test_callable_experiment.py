@@ -14,6 +14,7 @@ from gsv_pipeline.errors import ConfigError, StaleInputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, why_stale
 from gsv_pipeline.tracking import NullTracker
+from tests.trackers import Heard
 
 TRACKER = NullTracker()
 GRID = """import torch.nn.functional as F
@@ -111,17 +112,12 @@ def test_a_module_is_found_in_the_current_directory_too(
 
 
 def test_descriptors_that_depend_on_the_batch_are_told(tiny_layout: Layout, grid: Experiment) -> None:
-    said: list[str] = []
-
-    class Heard(NullTracker):
-        def message(self, text: str) -> None:
-            said.append(text)
-
+    heard = Heard()
     text = "def describe(images):\n    grid = images.flatten(1)[:, :50]\n    return grid - grid.mean(0) + 1\n"
     (tiny_layout.experiments() / "leaning_model.py").write_text(text)
     leaning = grid.model_copy(update={"callable": "leaning_model:describe", "arguments": None})
-    assert stages.train(tiny_layout, leaning, tracker=Heard()).metadata["depends_on_batch"] is True
-    assert any("depend on the other images of the batch" in line for line in said)
+    assert stages.train(tiny_layout, leaning, tracker=heard).metadata["depends_on_batch"] is True
+    assert any("depend on the other images of the batch" in line for line in heard.said)
 
 
 def test_check_imports_the_module_and_says_what_is_wrong(
@@ -136,7 +132,7 @@ def test_check_imports_the_module_and_says_what_is_wrong(
         ("callable: grid_model:color_grid", "Unknown function 'color_grid'. Did you mean 'colour_grid'?"),
         (YAML.replace("cells", "sells"), "got an unexpected keyword argument 'sells'"),
         ("callable: no_such_model:f", f"no module 'no_such_model' in {tiny_layout.experiments()}"),
-        ("callable: no function", "callable: String should match pattern"),
+        ("callable: no function", "callable: found 'no function', expected module:function"),
         (f"{YAML}model: {{aggregator: {{name: gem}}}}", "a 'callable' is the whole model: take 'model' out"),
         ("training: {}\narguments: {}", "'arguments' are those of a 'callable'"),
     ):

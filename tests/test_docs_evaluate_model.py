@@ -55,7 +55,7 @@ def test_the_stored_outputs_are_those_of_one_run_and_small() -> None:
     assert PAGE.stat().st_size < 200_000
     assert any("image/png" in shown for cell in CODE for shown in kinds(cell))
     texts = ["".join(output["data"]["text/plain"]) for cell in CODE for output in cell["outputs"]]
-    assert not any(re.search(r" at 0x|/home/|/root/|/tmp/|Traceback", text) for text in texts)
+    assert not any(re.search(r" at 0x|(?<!\w)/\w|Traceback", text) for text in texts)
     (table,) = (
         text for text in texts if re.search(r"^demo +\d\d\.\d", text, flags=re.MULTILINE) and "grey" not in text
     )

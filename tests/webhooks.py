@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.serving import serving
+
 HANG = 0
 
 
@@ -35,15 +37,8 @@ class Webhook:
 def webhook(*answers: int) -> Iterator[Webhook]:
     """A server for the time of the block."""
     server = Webhook(*answers)
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(server.http, stopping=server.stopping):
         yield server
-    finally:
-        server.stopping.set()
-        server.http.shutdown()
-        server.http.server_close()
-        thread.join()
 
 
 def _handler(server: Webhook) -> type[BaseHTTPRequestHandler]:

@@ -1,7 +1,6 @@
 """Whether strangers can read a remote is found out by reading as a stranger."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ import pytest
 
 from gsv_pipeline.data_versions.remotes import Reach, is_off_the_web, reach_of, web_addresses
 from gsv_pipeline.data_versions.settings import Remote
+from tests.serving import serving
 
 SECRET = b"expected"
 
@@ -39,12 +39,9 @@ class _Answers(BaseHTTPRequestHandler):
 
 @contextmanager
 def _serving() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as found:
-        thread = threading.Thread(target=found.serve_forever, args=(0.02,))
-        thread.start()
+    found = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    with serving(found):
         yield f"http://127.0.0.1:{found.server_port}"
-        found.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "a/b+c=secret",
     "GSV_WEBHOOK_URL": "https://hooks.example/T0/B0/xyz",
     "database_password": "hunter22",
-    "HOME": "/home/me",
+    "HOME": "/people/me",
     "TOKENIZERS_PARALLELISM": "true",
 }
 
@@ -100,7 +100,7 @@ ENVIRONMENT = {
         ("sent to https://hooks.example/T0/B0/xyz", "sent to ***"),
         ("login me:hunter22", "login me:***"),
         ("https://me:pass@host/file.zip", "https://***@host/file.zip"),
-        ("below /home/me it is true", "below /home/me it is true"),
+        ("below /people/me it is true", "below /people/me it is true"),
     ],
 )
 def test_values_of_secret_variables_and_logins_of_addresses_are_hidden(text: str, expected: str) -> None:

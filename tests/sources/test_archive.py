@@ -25,6 +25,7 @@ from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import NullTracker
 from tests.loopback import Fault, loopback
 from tests.published import shots_of, write_city
+from tests.sources.archives.packing import tree
 
 PATH = "/releases/gsv-cities-light.zip"
 
@@ -36,10 +37,6 @@ def copy(tmp_path_factory):
     for city in ("Rome", "Osaka"):
         write_city(root, city, shots_of(2, 3))
     return root
-
-
-def tree(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def zipped(files, below=""):

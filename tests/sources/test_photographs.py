@@ -15,6 +15,7 @@ from gsv_pipeline.sources.location import PHOTOGRAPHS, read_location
 from gsv_pipeline.sources.photographs import Arrangement, city_folders, fetch, inside, list_folder, read_table
 from gsv_pipeline.sources.utm_names import Grid, parse_date, parse_utm_name
 from gsv_pipeline.tracking import NullTracker
+from tests.trackers import Heard
 
 SAN_FRANCISCO = "@0548120.35@4163229.99@10@S@037.61500@-122.45500@pano-1_x@@370@@@@201511@@.jpg"
 FULL = "@0543256.96@4178906.70@17@T@040.44062@-079.99589@000829@04@090@005@@@20130715_101500@dusk@.jpg"
@@ -41,14 +42,6 @@ def photos(tmp_path):
 def target(tmp_path):
     (tmp_path / "data" / "artifact").mkdir(parents=True)
     return tmp_path / "data" / "artifact"
-
-
-class Heard(NullTracker):
-    def __init__(self):
-        self.messages = []
-
-    def message(self, text):
-        self.messages.append(text)
 
 
 # What names say.
@@ -377,7 +370,7 @@ def test_photographs_are_noted_where_they_lie_and_nothing_is_touched(photos, tar
         "cities": 1,
         "names_without_coordinates": 0,
     }
-    assert heard.messages == [f"Using 2 photographs in {photos} where they lie; places: {facts['places_formed']}"]
+    assert heard.said == [f"Using 2 photographs in {photos} where they lie; places: {facts['places_formed']}"]
     location = read_location(target)
     assert (location.root, location.layout) == (photos, PHOTOGRAPHS)
     assert Arrangement(**location.arguments) == Arrangement(cell_m=20)

@@ -4,9 +4,11 @@ import json
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.serving import serving
 
 KEY = "k" * 40
 ENTITY, PROJECT = "people", "gsv-pipeline"
@@ -49,8 +51,8 @@ class WandbServer:
         self.released = threading.Event()
         self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.service = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
-        self._thread.start()
+        self._serving = ExitStack()
+        self._serving.enter_context(serving(self._http, stopping=self.released))
 
     @property
     def port(self) -> int:
@@ -70,11 +72,7 @@ class WandbServer:
 
     def vanish(self) -> None:
         """Stop listening, as a service that went down."""
-        self.released.set()
-        if self._thread.is_alive():
-            self._http.shutdown()
-            self._thread.join()
-            self._http.server_close()
+        self._serving.close()
 
 
 @contextmanager

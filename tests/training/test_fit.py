@@ -13,7 +13,7 @@ from gsv_pipeline.training import fit, loop
 from gsv_pipeline.training.board import Board
 from gsv_pipeline.training.processes import Processes
 from tests.tiny import tiny_experiment
-from tests.training.tiny_trainer import Heard
+from tests.trackers import Heard
 
 NETVLAD = "model.aggregator={name: netvlad, clusters: 4}"
 

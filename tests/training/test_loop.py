@@ -20,7 +20,8 @@ from gsv_pipeline.training import saving
 from gsv_pipeline.training.loop import Trainer
 from gsv_pipeline.training.not_finite import CULPRITS_FILE
 from gsv_pipeline.training.state import STATE_FILE, Progressed, load_state
-from tests.training.tiny_trainer import RATE, Heard, trainer
+from tests.trackers import Heard
+from tests.training.tiny_trainer import RATE, trainer
 
 
 def by_epoch(recalls: Sequence[float]) -> Callable[[nn.Module], dict[str, float]]:

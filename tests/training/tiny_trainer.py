@@ -98,17 +98,3 @@ def trainer(
         tracker=tracker or NullTracker(),
         processes=processes,
     )
-
-
-class Heard(NullTracker):
-    """Remembers what was said and logged."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.logged: list[tuple[int, dict[str, float]]] = []
-
-    def message(self, text: str) -> None:
-        self.said.append(text)
-
-    def log(self, metrics: Any, step: int) -> None:
-        self.logged.append((step, dict(metrics)))
