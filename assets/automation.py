@@ -68,9 +68,9 @@ def benchmark_new_checkpoint(context: dg.SensorEvaluationContext) -> dg.SensorRe
     if not present_benchmarks(LAYOUT):
         return dg.SkipReason(f"No benchmark's images are below {LAYOUT.root}. Fetch a data set.")
     found = new_checkpoints(LAYOUT, json.loads(context.cursor or "{}"))
-    for remark in found.remarks:
+    for remark in found.remarks if found.requests else ():
         context.log.warning(remark)
-    # Nothing is forgotten: a checkpoint that is away for a moment is not new when it is back.
+    # Nothing that was benchmarked is forgotten: a checkpoint that is away for a moment is not new when it is back.
     cursor = json.dumps({**json.loads(context.cursor or "{}"), **found.known}, sort_keys=True)
     if found.requests:
         return dg.SensorResult(run_requests=found.requests, cursor=cursor)
@@ -88,7 +88,7 @@ def benchmark_new_checkpoint(context: dg.SensorEvaluationContext) -> dg.SensorRe
     'Slack takes it: `{"text": "…"}`. The variable must be set where the daemon is started.',
 )
 def report_incident(context: dg.RunFailureSensorContext) -> None:
-    """One file and one message per run; whatever goes wrong here is logged, never raised."""
+    """One file and one message per run; what goes wrong in writing and posting it is logged, never raised."""
     run = context.dagster_run
     incident, file = incident_of(context.instance, run), None
     try:

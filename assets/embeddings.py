@@ -8,10 +8,13 @@ from pydantic import Field
 from assets.benchmarks import BENCHMARK_ASSETS, group_of
 from assets.partitions import EXPERIMENTS
 from assets.resources import Pipeline
-from assets.results import OWNERS, Recompute, code_version, explained, materialized
+from assets.results import OWNERS, Recompute, asked_of_all, code_version, explained, materialized
 from assets.training import POOL, checkpoint
 from gsv_pipeline import embeddings, stages
+from gsv_pipeline.embeddings import PRECISION
 from gsv_pipeline.embeddings.options import ExtractionOptions
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import read_manifest
 
 GROUP = "embeddings"
 
@@ -41,6 +44,13 @@ class Embed(Recompute):
         return ExtractionOptions(precision=self.precision.value, skip_broken=self.skip_broken)
 
 
+def options_as_made(layout: Layout, experiment: str, benchmark: str) -> ExtractionOptions:
+    """What the descriptors on disk were made with; to make them again with others would be a change of our own."""
+    found = read_manifest(layout.embeddings(benchmark, experiment))
+    made = found.config if found else {}
+    return ExtractionOptions(precision=made.get("precision", PRECISION), skip_broken=bool(made.get("skip_broken")))
+
+
 def embeddings_asset(name: str) -> dg.AssetsDefinition:
     """The asset `embeddings/<name>`."""
 
@@ -67,7 +77,7 @@ def embeddings_asset(name: str) -> dg.AssetsDefinition:
                 experiment,
                 name,
                 tracker=pipeline.tracker(context),
-                options=config.options(),
+                options=options_as_made(layout, experiment.name, name) if asked_of_all(context) else config.options(),
                 force=config.asked(context),
             )
             return materialized(result)

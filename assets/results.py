@@ -30,7 +30,12 @@ class Recompute(dg.Config):
 
     def asked(self, context: dg.AssetExecutionContext) -> bool:
         """Whether it was asked for, here or for the whole run."""
-        return self.recompute or context.run.tags.get(RECOMPUTE_TAG) == "true"
+        return self.recompute or asked_of_all(context)
+
+
+def asked_of_all(context: dg.AssetExecutionContext) -> bool:
+    """Whether the whole run makes everything again, as it was made."""
+    return context.run.tags.get(RECOMPUTE_TAG) == "true"
 
 
 @contextmanager

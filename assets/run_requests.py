@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets.dataset import CATALOG_ASSETS
-from assets.embeddings import Precision
+from assets.embeddings import Precision, options_as_made
 from assets.jobs import catalog_keys, evaluation_keys, full_look_config, recompute_config
 from assets.partitions import EXPERIMENTS
 from assets.presence import present_benchmarks, present_catalogs, present_comparable
@@ -27,8 +27,8 @@ class NewCheckpoints:
 
     Args:
         requests: A run for each that is new and can be benchmarked.
-        known: Experiment -> data version of every checkpoint that is there.
-        remarks: Why others that are new are left out.
+        known: Experiment -> data version of every checkpoint that is there, but for those left out.
+        remarks: Why others that are new are left out; the next look asks again.
     """
 
     requests: list[dg.RunRequest]
@@ -68,11 +68,12 @@ def new_checkpoints(layout: Layout, known: Mapping[str, str]) -> NewCheckpoints:
     """Checkpoints on disk, whoever made them, that are others than `known` (experiment -> data version)."""
     benchmarks = _loaded(present_benchmarks(layout))
     found = {name: version for name in EXPERIMENTS.get_partition_keys() if (version := _version(layout, name))}
-    requests, remarks = [], []
+    requests, remarks, known_now = [], [], dict(found)
     for name in sorted(name for name, version in found.items() if known.get(name) != version):
         reason = _why_not(layout, name)
         if reason:
             remarks.append(f"checkpoint/{name} is not benchmarked: {reason}")
+            del known_now[name]
             continue
         # Two experiments may import the same weights, so the name is part of the key.
         requests.append(
@@ -80,7 +81,7 @@ def new_checkpoints(layout: Layout, known: Mapping[str, str]) -> NewCheckpoints:
                 run_key=f"{name}-{found[name]}", partition_key=name, asset_selection=evaluation_keys(benchmarks)
             )
         )
-    return NewCheckpoints(requests, found, remarks)
+    return NewCheckpoints(requests, known_now, remarks)
 
 
 def _loaded(benchmarks: list[str]) -> list[str]:
@@ -108,13 +109,8 @@ def _why_not(layout: Layout, experiment: str) -> str:
 def _recompute_as_made(layout: Layout, experiment: str, benchmarks: list[str]) -> dict[str, Any]:
     """Recompute with the settings that the descriptors were made with; others would be a change of our own making."""
     config = recompute_config(benchmarks)
-    names = {item.value: item.name for item in Precision}
     for benchmark in benchmarks:
-        found = read_manifest(layout.embeddings(benchmark, experiment))
-        made = found.config if found else {}
-        chosen = config["ops"][f"embeddings__{benchmark}"]["config"]
-        if made.get("precision") in names:
-            chosen["precision"] = names[made["precision"]]
-        if made.get("skip_broken"):
-            chosen["skip_broken"] = True
+        made = options_as_made(layout, experiment, benchmark)
+        chosen = {"precision": Precision(made.precision).name, "skip_broken": made.skip_broken}
+        config["ops"][f"embeddings__{benchmark}"]["config"] |= chosen
     return config

@@ -36,7 +36,12 @@ class AcceptedFile:
 
 
 def accept(
-    layout: Layout, experiment: Experiment, *, benchmarks: Sequence[str] = (), reason: str
+    layout: Layout,
+    experiment: Experiment,
+    *,
+    benchmarks: Sequence[str] = (),
+    reason: str,
+    tolerance: float | None = None,
 ) -> list[AcceptedFile]:
     """Call the experiment's recalls good: later reports that are worse than these fail their check.
 
@@ -45,6 +50,7 @@ def accept(
         experiment: Whose recalls.
         benchmarks: Which; empty: every one with a report that is up to date.
         reason: Why, for whoever reads the record.
+        tolerance: Largest loss of R@1 that passes, as a fraction; None: what the paired comparison calls `worse` fails.
 
     Raises:
         ConfigError: No reason.
@@ -61,7 +67,7 @@ def accept(
             f"No recall report of '{experiment.name}' is up to date, so there is nothing to accept. Run: {command}",
             {"run": command},
         )
-    records = [_record(layout, experiment, name, reason=reason.strip()) for name in names]
+    records = [_record(layout, experiment, name, reason=reason.strip(), tolerance=tolerance) for name in names]
     done = []
     for record in records:
         path = layout.accepted(record.benchmark, experiment.name)
@@ -78,9 +84,7 @@ def accepted_experiments(layout: Layout) -> list[str]:
     return sorted({path.stem for path in layout.root.glob(layout.key(layout.accepted("*", "*")))})
 
 
-def judge_report(
-    layout: Layout, experiment: Experiment, benchmark: str, *, tolerance: float | None = None
-) -> "Judgement | None":
+def judge_report(layout: Layout, experiment: Experiment, benchmark: str) -> "Judgement | None":
     """Compare the report on disk with what was accepted; None where nothing was.
 
     Raises:
@@ -96,7 +100,7 @@ def judge_report(
     require(layout, recipes.recall_report(layout, experiment, benchmark))
     outcomes = load_outcomes(layout.recall_report(benchmark, experiment.name))
     version = _benchmark_version(layout, benchmark)
-    return judge(accepted, outcomes.ranks, outcomes.places, benchmark_version=version, tolerance=tolerance)
+    return judge(accepted, outcomes.ranks, outcomes.places, benchmark_version=version)
 
 
 def compare_experiments(
@@ -123,7 +127,7 @@ def compare_experiments(
     return {k: comparison for k, comparison in comparisons.items() if comparison is not None}
 
 
-def _record(layout: Layout, experiment: Experiment, benchmark: str, *, reason: str) -> Any:
+def _record(layout: Layout, experiment: Experiment, benchmark: str, *, reason: str, tolerance: float | None) -> Any:
     from gsv_pipeline.evaluation.accepted import Accepted, pack_ranks
     from gsv_pipeline.evaluation.outcomes import load_outcomes
     from gsv_pipeline.evaluation.score import load_score
@@ -146,6 +150,7 @@ def _record(layout: Layout, experiment: Experiment, benchmark: str, *, reason: s
             "code": now["git"] or now["gsv_pipeline"],
             "packages": now["packages"],
         },
+        tolerance=tolerance,
     )
 
 

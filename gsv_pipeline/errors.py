@@ -1,9 +1,10 @@
-"""The exceptions this project raises on purpose, and how their messages list things.
+"""The exceptions this project raises on purpose.
 
 GsvError
 ├── InputError            what the user gave is wrong; the CLI exits with 2
 │   ├── ConfigError       an experiment, a name or an argument
 │   ├── DataError         images, tables, checkpoints or a data root
+│   │   └── BrokenImageError   images that have no descriptor
 │   └── StaleInputError   an artifact that a stage reads is missing or out of date
 └── RunError              the work itself failed; the CLI exits with 1
     ├── LockTimeoutError  another run held an artifact for too long
@@ -39,6 +40,10 @@ class ConfigError(InputError):
 
 class DataError(InputError):
     """Images, tables, checkpoints or the data root are not what they should be."""
+
+
+class BrokenImageError(DataError):
+    """Images that cannot be read stopped their description; what was described before is kept."""
 
 
 class StaleInputError(InputError):

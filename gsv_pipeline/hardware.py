@@ -31,14 +31,19 @@ def choose_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def choose_precision(asked: str, device: str) -> str:
+def choose_precision(asked: str, device: str, *, setting: str = "precision") -> str:
     """The precision to run in; `auto` is bf16 where the hardware has it, else fp16 on a GPU, else float32.
+
+    Args:
+        asked: `auto`, or a precision.
+        device: To run on.
+        setting: How a person calls it, for messages.
 
     Raises:
         ConfigError: fp16 on a CPU, which has no fast fp16.
     """
     if asked == "16-mixed" and device == "cpu":
-        raise ConfigError("training.precision is 16-mixed, but there is no GPU. Use auto, 32-true or bf16-mixed.")
+        raise ConfigError(f"{setting} is 16-mixed, but there is no GPU. Use auto, 32-true or bf16-mixed.")
     if asked != AUTO:
         return asked
     if device == "cpu":

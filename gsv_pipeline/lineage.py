@@ -9,9 +9,8 @@ from typing import Any, Final
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.layout import DEPTHS, MANIFEST, Layout
 from gsv_pipeline.manifest import Manifest, read_manifest
+from gsv_pipeline.provenance import CHANGES
 
-CHANGED: Final = "+changes"
-"""How a commit ends whose checkout had changes (`provenance.code_version`)."""
 EXPERIMENT_FILE: Final = "experiment.yaml"
 _REPORTS: Final = "reports"
 _DVC: Final = "dvc"
@@ -50,12 +49,12 @@ class Link:
     @property
     def commit(self) -> str:
         """Of the code that made it, without a word on changes; empty where it is not known."""
-        return str(self._origin.get("git", "")).removesuffix(CHANGED)
+        return str(self._origin.get("git", "")).removesuffix(CHANGES)
 
     @property
     def is_dirty(self) -> bool:
         """Whether that code differed from its commit."""
-        return str(self._origin.get("git", "")).endswith(CHANGED)
+        return str(self._origin.get("git", "")).endswith(CHANGES)
 
     @property
     def seed(self) -> int | None:

@@ -30,13 +30,25 @@ def hold(path: Path, *, key: str, tracker: Tracker) -> Iterator[None]:
     """
     with _open(path) as file:
         _acquire(file, key=key, tracker=tracker)
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        _note(file, json.dumps({"pid": os.getpid(), "key": key, "started": started}))
-        try:
+        with _noted(file, key):
             yield
-        finally:
-            _note(file, "")
-            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def try_hold(path: Path, *, key: str) -> Iterator[bool]:
+    """Hold the lock file without waiting for it; False where somebody else holds it.
+
+    Raises:
+        DataError: The lock file cannot be created.
+    """
+    with _open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        with _noted(file, key):
+            yield True
 
 
 def holder(path: Path) -> dict[str, str | int] | None:
@@ -50,6 +62,18 @@ def holder(path: Path) -> dict[str, str | int] | None:
             return _read(file) or _UNKNOWN
         fcntl.flock(file, fcntl.LOCK_UN)
     return None
+
+
+@contextmanager
+def _noted(file: IO[str], key: str) -> Iterator[None]:
+    """Say who holds the lock while the block runs, then let go of it."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    _note(file, json.dumps({"pid": os.getpid(), "key": key, "started": started}))
+    try:
+        yield
+    finally:
+        _note(file, "")
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _open(path: Path) -> IO[str]:

@@ -21,6 +21,9 @@ PACKAGES: Final = (
     "pandas",
     "pillow",
 )
+CHANGES: Final = "+changes"
+"""How a commit ends whose checkout had changes."""
+
 RUN_VARIABLE: Final = "GSV_DAGSTER_RUN"
 """Holds the id of the Dagster run for whose step this process works."""
 
@@ -68,7 +71,7 @@ def code_version() -> str:
         return ""
     commit = _git(root, "rev-parse", "--short=12", "HEAD")
     dirty = _git(root, "status", "--porcelain", "--untracked-files=no")
-    return f"{commit}+changes" if commit and dirty else commit
+    return f"{commit}{CHANGES}" if commit and dirty else commit
 
 
 @lru_cache(maxsize=1)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gsv_pipeline.training.processes import Processes
 
 PCA_SAMPLE: Final = 10_000
-"""Training images: more than twice as many as the numbers of the published descriptors."""
+"""Training images: twice as many as 4,096 numbers need; of longer descriptors 9,999 components are kept."""
 
 
 def fetch_dataset(

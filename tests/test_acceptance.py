@@ -49,10 +49,12 @@ def test_an_accepted_recall_passes_itself_and_stops_a_worse_one(chain_layout: La
     judged = judge_report(chain_layout, experiment, "demo_test")
     assert judged is not None
     assert judged.passed
+    accept(chain_layout, experiment, reason="with a tolerance", tolerance=0.01)
     _lose_everything(chain_layout)
-    worse = judge_report(chain_layout, experiment, "demo_test", tolerance=0.01)
+    worse = judge_report(chain_layout, experiment, "demo_test")
     assert worse is not None
     assert not worse.passed
+    assert "more than a loss of 1.00 points admits" in worse.message
 
 
 def test_the_outcomes_beside_a_report_are_those_of_its_recall(chain_layout: Layout) -> None:
@@ -75,7 +77,13 @@ def test_the_commands_print_what_they_decided(chain_layout: Layout, capsys: pyte
     manifest = chain_layout.checkpoint("demo") / "manifest.json"
     assert manifest.is_file()
     overrides = list(tiny_experiment(chain_layout).overrides)
-    assert run([*root, "accept", "demo", *overrides, "--benchmark", "demo_test", "--reason", "fine"]) == 0
+    assert (
+        run([*root, "accept", "demo", *overrides, "--benchmark", "demo_test", "--reason", "fine", "--tolerance", "2"])
+        == 0
+    )
+    record = load_accepted(chain_layout.accepted("demo_test", "demo"))
+    assert record is not None
+    assert record.tolerance == pytest.approx(0.02)
     out = capsys.readouterr().out
     assert "demo_test: R@1" in out
     assert str(chain_layout.accepted("demo_test", "demo")) in out

@@ -1,17 +1,14 @@
 """Looking for what may go, and removing it under its lock."""
 
-import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gsv_pipeline.cleaning.judging import Kept, Removable, decoded, downloads, judge, wandb
 from gsv_pipeline.config import experiment_files
-from gsv_pipeline.errors import DataError
 from gsv_pipeline.layout import DEPTHS, Layout
-from gsv_pipeline.locks import holder
+from gsv_pipeline.locks import holder, try_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ def _unless_held(item: Removable | Kept) -> Removable | Kept:
 
 
 def _remove_one(layout: Layout, item: Removable, *, known: set[str], orphans: bool) -> Removable | Kept:
-    with _held(item.lock) as is_ours:
+    with try_hold(item.lock, key=f"{layout.key(item.path)} (clean)") as is_ours:
         if not is_ours:
             return Kept(item.path, "a run holds its lock")
         again = judge(layout, item.path, known=known, orphans=orphans)
@@ -82,23 +79,6 @@ def _remove_one(layout: Layout, item: Removable, *, known: set[str], orphans: bo
         except OSError as error:
             return Kept(item.path, f"it cannot be removed: {error.strerror}")
     return again
-
-
-@contextmanager
-def _held(lock: Path) -> Iterator[bool]:
-    """Hold a lock file while the block runs, without waiting; False where somebody else holds it."""
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a")
-    except OSError as error:
-        raise DataError(f"The lock {lock} cannot be opened: {error.strerror}. Make the data root writable.") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def _sorted(items: Sequence[Removable | Kept]) -> Found:

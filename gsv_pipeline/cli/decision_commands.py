@@ -17,9 +17,19 @@ from gsv_pipeline.layout import Layout
     "--benchmark", "benchmarks", multiple=True, help="Which recall; may be given several times (default: all reports)."
 )
 @click.option("--reason", required=True, help="Why it is good; stands in the record.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0.0, max=100.0),
+    help="Points of R@1 that later reports may lose (default: as many as the paired comparison calls chance).",
+)
 @click.pass_obj
 def accept(
-    layout: Layout, experiment: str, overrides: tuple[str, ...], benchmarks: tuple[str, ...], reason: str
+    layout: Layout,
+    experiment: str,
+    overrides: tuple[str, ...],
+    benchmarks: tuple[str, ...],
+    reason: str,
+    tolerance: float | None,
 ) -> None:
     """Call EXPERIMENT's recalls good: a later report that is clearly worse fails its check.
 
@@ -27,7 +37,8 @@ def accept(
     Commit it: git keeps who accepted what, and when.
     """
     chosen = load_experiment(layout, experiment, overrides)
-    for item in acceptance.accept(layout, chosen, benchmarks=benchmarks, reason=reason):
+    allowed = None if tolerance is None else tolerance / 100
+    for item in acceptance.accept(layout, chosen, benchmarks=benchmarks, reason=reason, tolerance=allowed):
         before = "" if item.before is None else f" (before: {100 * item.before:.2f})"
         click.echo(f"{item.benchmark}: R@1 {100 * item.recall:.2f} accepted{before}\n  {item.path}")
 

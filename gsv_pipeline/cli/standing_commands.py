@@ -52,7 +52,11 @@ def status(layout: Layout, experiments: tuple[str, ...], everything: bool, as_js
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Remove it; without this it only shows what would go.")
-@click.option("--orphans", is_flag=True, help="Artifacts of experiments whose YAML is gone, too.")
+@click.option(
+    "--orphans",
+    is_flag=True,
+    help="Artifacts of experiments whose YAML is gone, too: checkpoints, descriptors, reports.",
+)
 @_json_option
 @click.pass_obj
 def clean(layout: Layout, yes: bool, orphans: bool, as_json: bool) -> None:
@@ -61,8 +65,8 @@ def clean(layout: Layout, yes: bool, orphans: bool, as_json: bool) -> None:
     Artifacts that were replaced, folders that killed runs left half written, downloads and training states of what is
     finished, decoded images, offline W&B runs that were sent. One that was not sent stays, even where W&B is disabled
     or not installed: it may be the only copy, and `gsv-pipeline track sync` sends it. Files that the pipeline did not
-    make stay, and so does whatever a run holds; links are not followed. Data sets, reports, accepted recalls and the
-    history are never touched.
+    make stay, and so does whatever a run holds; links are not followed. Data sets, accepted recalls and the history
+    are never touched, nor are reports, but for what --orphans adds: all of experiments whose YAML is gone.
     """
     from gsv_pipeline.cleaning import find_removable, remove
     from gsv_pipeline.cli.standing_tables import print_table, removal_table

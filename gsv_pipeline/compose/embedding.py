@@ -18,6 +18,7 @@ from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings import PRECISION
 from gsv_pipeline.embeddings.options import ExtractionOptions
 from gsv_pipeline.embeddings.shards import Shard
+from gsv_pipeline.errors import BrokenImageError, DataError
 from gsv_pipeline.hardware import choose_device, choose_precision
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Recipe, fingerprint, why_stale
@@ -74,7 +75,10 @@ def write_embeddings(
     work_folder = _work_folder(layout, experiment, benchmark, options)
     was_begun = work_folder.is_dir() and any(work_folder.iterdir())
     started = time.perf_counter()
-    works = _describe(layout, experiment, benchmark, options=options, processes=processes, tracker=tracker)
+    try:
+        works = _describe(layout, experiment, benchmark, options=options, processes=processes, tracker=tracker)
+    except BrokenImageError as error:
+        raise DataError(f"{error} To go on without such images: --skip-broken.", error.details) from error
     seconds = time.perf_counter() - started
     names = _names(layout, experiment, benchmark)
     facts: dict[str, Any] = {}
@@ -118,7 +122,9 @@ def _log(
     from gsv_pipeline.tracking.wandb_run import wandb_run
 
     run_id = f"embed-{fingerprint(layout, recipe)}"
-    description = describe_run(layout, experiment, recipe, run_id=run_id, job_type="embed")
+    description = describe_run(
+        layout, experiment, recipe, run_id=run_id, job_type="embed", precision=facts["precision"]
+    )
     with wandb_run(tracker, description, folder=layout.wandb()) as run:
         run.log({f"{benchmark}/{name}": float(facts[name]) for name in LOGGED if name in facts}, 0)
     return run_facts(description, run, without=tracker)

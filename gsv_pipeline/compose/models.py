@@ -105,7 +105,9 @@ def load_model(layout: Layout, experiment: Experiment) -> "nn.Module":
     try:
         load_checkpoint(layout.checkpoint(experiment.name) / MODEL_FILE, model)
     except DataError as error:
-        raise DataError(f"{error} To make it anew, run: gsv-pipeline train {experiment.name} --restart") from error
+        raise DataError(
+            f"{error} To make it anew, run: gsv-pipeline train {experiment.name} --restart{experiment.settings}"
+        ) from error
     return prepare(model.eval())
 
 

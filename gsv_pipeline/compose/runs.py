@@ -1,4 +1,4 @@
-"""What a training or a benchmark is, in the words of a tracking service; and the logs that stay beside a checkpoint."""
+"""What a training, an embedding or a benchmark is, as a tracking service is told; and the logs beside a checkpoint."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from gsv_pipeline.compose.names import METRICS_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.manifest import Recipe
-from gsv_pipeline.provenance import code_version, provenance
+from gsv_pipeline.provenance import CHANGES, code_version, provenance
 from gsv_pipeline.sources.own import dataset_row
 from gsv_pipeline.tracking import Tracker
 from gsv_pipeline.tracking.csv_log import STEP, TRAINING, write_rows
@@ -23,12 +23,11 @@ from gsv_pipeline.tracking.wandb_run import RunDescription, page_of
 METRICS_TABLE: Final = "metrics.csv"
 MEMORY_FILE: Final = "wandb.json"
 GALLERY_FOLDER: Final = "gallery"
-_CHANGED: Final = "+changes"
 _DATA: Final = ("places", "benchmark")
 
 
 def describe_run(
-    layout: Layout, experiment: Experiment, recipe: Recipe, *, run_id: str, job_type: str
+    layout: Layout, experiment: Experiment, recipe: Recipe, *, run_id: str, job_type: str, precision: str
 ) -> RunDescription:
     """All that a person needs who finds the run later.
 
@@ -38,6 +37,7 @@ def describe_run(
         recipe: What is made.
         run_id: Equal for a run that is resumed.
         job_type: `train`, `embed` or `benchmark`.
+        precision: In which it computes.
     """
     experiment = recipes.settled(layout, experiment)
     shown = experiment.training.validation if experiment.training else ()
@@ -49,7 +49,7 @@ def describe_run(
             **experiment.model_dump(mode="json"),
             "inputs": input_versions(layout, recipe),
             **_code(),
-            "machine": _machine(experiment),
+            "machine": _machine(precision),
         },
         tags=_tags(experiment),
         data=_data(layout, recipe),
@@ -81,23 +81,22 @@ def _code() -> dict[str, Any]:
     version = code_version()
     facts = provenance()
     return {
-        "git": {"commit": version.removesuffix(_CHANGED), "changed": version.endswith(_CHANGED)},
+        "git": {"commit": version.removesuffix(CHANGES), "changed": version.endswith(CHANGES)},
         "packages": {"gsv-pipeline": facts["gsv_pipeline"], "python": facts["python"], **facts["packages"]},
     }
 
 
-def _machine(experiment: Experiment) -> dict[str, Any]:
+def _machine(precision: str) -> dict[str, Any]:
     """Device, precision and processes: they shape a result a little, and a time much."""
     import torch
 
-    from gsv_pipeline.hardware import choose_device, choose_precision
+    from gsv_pipeline.hardware import choose_device
 
     device = choose_device()
-    asked = experiment.training.precision if experiment.training else "auto"
     return {
         "device": device,
         "name": torch.cuda.get_device_name() if device == "cuda" else "",
-        "precision": choose_precision(asked, device),
+        "precision": precision,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "cpus": os.cpu_count() or 1,
     }

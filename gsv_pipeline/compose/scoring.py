@@ -107,14 +107,18 @@ def _search_facts(layout: Layout, experiment: Experiment, benchmark: str, *, dep
     """What a reader of a recall has to know: precision, images without a descriptor, a database that is too small."""
     from gsv_pipeline.embeddings.store import load_broken
 
-    recipe = recipes.embeddings_of(layout, experiment, benchmark)
-    broken = load_broken(recipe.path)
-    facts: dict[str, Any] = {"precision": (recipe.config or {}).get("precision")}
+    broken = load_broken(layout.embeddings(benchmark, experiment.name))
+    facts: dict[str, Any] = {"precision": _precision(layout, experiment, benchmark)}
     if broken:
         facts["broken_images"] = {side: len(images) for side, images in broken.items()}
     if depth < DEPTH:
         facts["depth"] = depth
     return facts
+
+
+def _precision(layout: Layout, experiment: Experiment, benchmark: str) -> str:
+    """Of the descriptors."""
+    return str((recipes.embeddings_of(layout, experiment, benchmark).config or {}).get("precision"))
 
 
 def log_evaluation(
@@ -126,7 +130,8 @@ def log_evaluation(
 
     recipe = recipes.recall_report(layout, experiment, benchmark)
     run_id = f"benchmark-{fingerprint(layout, recipe)}"
-    description = describe_run(layout, experiment, recipe, run_id=run_id, job_type="benchmark")
+    precision = _precision(layout, experiment, benchmark)
+    description = describe_run(layout, experiment, recipe, run_id=run_id, job_type="benchmark", precision=precision)
     with wandb_run(tracker, description, folder=layout.wandb()) as run:
         run.log({f"{benchmark}/R@{k}": scores[0].recall_at[k] for k in KS}, 0)
         rows: list[list[str | float]] = [[score.name, *(score.recall_at[k] for k in KS)] for score in scores]

@@ -65,7 +65,12 @@ def train_model(
     memory = RunMemory.open(state / MEMORY_FILE, log=state / METRICS_FILE)
     logs = Trackers(tracker, JsonLinesTracker(state / METRICS_FILE), CsvTracker(state / METRICS_TABLE))
     description = describe_run(
-        layout, experiment, recipe, run_id=f"train-{identity}-{memory.attempt}", job_type="train"
+        layout,
+        experiment,
+        recipe,
+        run_id=f"train-{identity}-{memory.attempt}",
+        job_type="train",
+        precision=_precision(experiment),
     )
     with wandb_run(logs, description, folder=layout.wandb(), memory=memory) as run:
         processes.begin()
@@ -132,19 +137,23 @@ def _fit(
 
 def _manner(experiment: Experiment, done: "Progressed", processes: "Processes") -> dict[str, Any]:
     """How the weights came about, where settings alone do not say it: batch-norm sees one piece in one process."""
-    from gsv_pipeline.training.fit import precision_of
-
     assert experiment.training is not None  # as in _fit
     whole = -(-experiment.training.places_per_batch // processes.size) * experiment.training.images_per_place
     rates = [row["images_per_s"] for row in done.history]
-    device = choose_device()
     return {
-        "device": device,
-        "precision": precision_of(experiment.training, device),
+        "device": choose_device(),
+        "precision": _precision(experiment),
         "processes": processes.size,
         "micro_batch": min(done.micro_batch or whole, whole),
         "images_per_s": round(sorted(rates)[len(rates) // 2], 1),
     }
+
+
+def _precision(experiment: Experiment) -> str:
+    from gsv_pipeline.training.fit import precision_of
+
+    assert experiment.training is not None  # as in _fit
+    return precision_of(experiment.training, choose_device())
 
 
 def _best_recalls(done: "Progressed") -> dict[str, float]:
@@ -184,7 +193,9 @@ def _validator(
         with processes.together():
             keep_decoded(layout, name, own, image=image, plain=plain, processes=processes, tracker=tracker)
         validations.append(Validation(name, benchmark_of(layout, experiment, name), reader, own))
-    return RecallValidator(validations, precision=training.precision, processes=processes, on_retrieval=on_retrieval)
+    return RecallValidator(
+        validations, precision=_precision(experiment), processes=processes, on_retrieval=on_retrieval
+    )
 
 
 def _log_weights(tracker: Tracker, model: "VPRModel", *, folder: Path, name: str, metadata: Mapping[str, Any]) -> None:

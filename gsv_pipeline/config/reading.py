@@ -40,7 +40,7 @@ def read_mapping(path: Path, *, minimal: str = "") -> dict[str, Any]:
     """
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # a date such as 2024-02-30 is a ValueError
         raise ConfigError(f"{path} is not readable as YAML: {error}") from error
     if values is None:
         shortest = f" The shortest one that does holds the line: {minimal}" if minimal else ""
@@ -61,7 +61,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise ConfigError(f"'{text}' is no setting. Expected key=value, for example training.epochs=3.")
     try:
         return key.strip(), yaml.load(value, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"'{text}': the value is not readable as YAML: {error}") from error
 
 

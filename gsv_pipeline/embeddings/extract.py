@@ -13,7 +13,7 @@ from gsv_pipeline.embeddings.describer import COMPILE_PAYS_FROM, Describer
 from gsv_pipeline.embeddings.options import ExtractionOptions
 from gsv_pipeline.embeddings.store import check_batch
 from gsv_pipeline.embeddings.work import Extraction
-from gsv_pipeline.errors import DataError
+from gsv_pipeline.errors import BrokenImageError, DataError
 from gsv_pipeline.hardware import choose_device
 from gsv_pipeline.images import ImageReader
 from gsv_pipeline.tracking import Tracker
@@ -147,10 +147,10 @@ def _refuse_broken(work: Extraction) -> None:
         raise _explained(f"{len(broken)} of {work.rows:,} images have no descriptor. The first: {problem}", work)
 
 
-def _explained(problem: str, work: Extraction) -> DataError:
+def _explained(problem: str, work: Extraction) -> BrokenImageError:
     done = work.done_rows - len(work.broken)
-    return DataError(
+    return BrokenImageError(
         f"{problem} {done:,} of {work.rows:,} images are described and kept. Put the image right and run the same "
-        "command to go on, or go on without such images: --skip-broken.",
+        "command to go on.",
         {"described": done, "images": work.rows},
     )

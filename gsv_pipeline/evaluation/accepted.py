@@ -35,6 +35,7 @@ class Accepted:
         reason: What the person said.
         accepted: When, as ISO 8601.
         origin: Data versions, code and packages behind the recall.
+        tolerance: Largest loss of R@1 that passes, as a fraction; None: the paired comparison must not say `worse`.
     """
 
     experiment: str
@@ -46,6 +47,7 @@ class Accepted:
     reason: str
     accepted: str
     origin: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: float | None = None
     schema: int = SCHEMA
 
     def first_hits(self) -> Ints:
@@ -108,14 +110,7 @@ def load_accepted(path: Path) -> Accepted | None:
         ) from error
 
 
-def judge(
-    accepted: Accepted,
-    ranks: Ints,
-    places: Sequence[str],
-    *,
-    benchmark_version: str,
-    tolerance: float | None = None,
-) -> Judgement:
+def judge(accepted: Accepted, ranks: Ints, places: Sequence[str], *, benchmark_version: str) -> Judgement:
     """Compare R@1 of now with what was accepted, query by query.
 
     Args:
@@ -123,7 +118,6 @@ def judge(
         ranks: [Q] of now, as `Accepted.first_hits`.
         places: [Q] place of each query.
         benchmark_version: Data version of the benchmark now.
-        tolerance: Largest loss of R@1 that passes, as a fraction; None: the paired comparison must not say `worse`.
     """
     if benchmark_version != accepted.benchmark_version or len(ranks) != accepted.queries:
         return Judgement(
@@ -134,7 +128,7 @@ def judge(
         )
     found = compare(ranks < 1, accepted.first_hits() < 1, places)
     low, high = found.interval
-    lost = -found.difference
+    lost, tolerance = -found.difference, accepted.tolerance
     passed = found.verdict != "worse" if tolerance is None else lost <= tolerance + _ROUNDING
     limit = "chance" if tolerance is None else f"a loss of {100 * tolerance:.2f} points"
     sentence = (

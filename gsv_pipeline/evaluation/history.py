@@ -53,13 +53,18 @@ def catch_up(layout: Layout) -> list[Entry]:
     return [entry for entry in added if entry is not None]
 
 
+def report_folders(layout: Layout) -> list[Path]:
+    """Folders of all recall reports on disk, sorted, whatever their manifests say."""
+    folders = (path for path in layout.entries("recall_report") if layout.owner(path) == path)
+    return [folder for folder in folders if (folder / RECALL_FILE).is_file()]
+
+
 def finished_reports(layout: Layout) -> dict[Path, Manifest]:
     """Folder -> manifest of every recall report on disk, sorted by benchmark and experiment.
 
     Where answers are hidden there are predictions and no recall, so no report.
     """
-    folders = (path for path in layout.entries("recall_report") if layout.owner(path) == path)
-    found = {folder: read_manifest(folder) for folder in folders if (folder / RECALL_FILE).is_file()}
+    found = {folder: read_manifest(folder) for folder in report_folders(layout)}
     return {folder: manifest for folder, manifest in found.items() if manifest is not None}
 
 

@@ -122,7 +122,7 @@ def _gather(
             published=beside_published(row.published, scores[0].interval_at.get(1)),
             costs={**shown.costs, **_search_cost(layout, experiment, benchmark, images=len(data.database))},
         ),
-        left_out="" if row.redistributable or shown.with_images else _left_out(row, experiment.name, benchmark),
+        left_out="" if row.redistributable or shown.with_images else _left_out(row, experiment, benchmark),
         skipped=_skipped(layout, experiment, benchmark, shown=shown),
         variant=variant_of(row),
     )
@@ -144,10 +144,11 @@ def _with_looks(report: ReportData, look: Callable[[Sequence[Path]], Sequence[np
     return replace(report, looks=dict(zip(queries, maps, strict=True)))
 
 
-def _left_out(row: BenchmarkRow, experiment: str, benchmark: str) -> str:
+def _left_out(row: BenchmarkRow, experiment: Experiment, benchmark: str) -> str:
+    command = f"gsv-pipeline evaluate {benchmark} --experiment {experiment.name}{experiment.settings} --with-images"
     return (
         f"No photographs are shown: their licence ({row.licence}) does not admit copies in a report that may be passed "
-        f"on. For yourself: gsv-pipeline evaluate {benchmark} --experiment {experiment} --with-images"
+        f"on. For yourself: {command}"
     )
 
 

@@ -13,8 +13,9 @@ from gsv_pipeline.errors import ConfigError, DataError, few
 from gsv_pipeline.evaluation.history import RECALL_FILE, recorded_steps
 from gsv_pipeline.evaluation.history_file import Step
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.lineage import CHANGED, Link, find_artifact, trace, walk
+from gsv_pipeline.lineage import Link, find_artifact, trace, walk
 from gsv_pipeline.manifest import read_manifest
+from gsv_pipeline.provenance import CHANGES
 
 AGAIN: Final = "-again"
 """Ends the experiment's name, since one that ships cannot be overwritten by a file of its name."""
@@ -128,7 +129,7 @@ def _commit(key: str, steps: Mapping[str, Step]) -> str:
         name: str(step.surroundings.get("git", "")) for name, step in steps.items() if not name.startswith("dataset/")
     }
     unknown = [name for name, version in made.items() if not version]
-    dirty = [name for name, version in made.items() if version.endswith(CHANGED)]
+    dirty = [name for name, version in made.items() if version.endswith(CHANGES)]
     if unknown:
         raise ConfigError(
             f"{few(unknown, 3)} came from code outside of a git checkout, so nobody knows which code that was. {_HERE}"
@@ -161,8 +162,8 @@ def _experiment(layout: Layout, report: Path, steps: Mapping[str, Step]) -> dict
     values.pop("name", None)
     _require_weights(values, steps[checkpoint])
     described = steps[f"embeddings/{report.parent.name}/{report.name}"].config.get("image")
-    if described and described != values.get("image"):
-        values["evaluation_image"] = described
+    if described:
+        values["evaluation_image"] = None if described == values.get("image") else described
     return values
 
 

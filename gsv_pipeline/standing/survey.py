@@ -11,7 +11,7 @@ from gsv_pipeline.benchmarks import BenchmarkRow
 from gsv_pipeline.benchmarks.own import benchmark_rows
 from gsv_pipeline.config import Experiment, experiment_files, load_experiment
 from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.evaluation.history import finished_reports
+from gsv_pipeline.evaluation.history import report_folders
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import holder
 from gsv_pipeline.manifest import Recipe
@@ -75,7 +75,7 @@ def _shared(layout: Layout, rows: Mapping[str, BenchmarkRow], *, everything: boo
         if layout.owner(folder) == folder and manifest_or_none(folder):
             name = folder.parent.name
             yield standing_of(layout, folder, partial(_baseline, layout, folder), benchmark=name)
-    if finished_reports(layout) or layout.leaderboard().is_dir():
+    if report_folders(layout) or layout.leaderboard().is_dir():
         yield standing_of(layout, layout.leaderboard(), partial(_leaderboard, layout))
 
 
@@ -88,9 +88,11 @@ def _of_experiment(layout: Layout, name: str, rows: Mapping[str, BenchmarkRow]) 
     for stage, path in (("places", layout.places), ("checkpoint", layout.checkpoint)):
         if is_trained or stage != "places":
             yield standing_of(layout, path(name), partial(make, stage), experiment=name)
-    for benchmark, row in rows.items():
+    gone = {path.parent.name for stage in _EVALUATION for path in layout.entries(stage)} - rows.keys()
+    for benchmark in [*rows, *sorted(gone)]:
         folders = [layout.root / stage / benchmark / name for stage in _EVALUATION]
-        is_built = manifest_or_none(layout.benchmark(benchmark)) and not row.by_experiment
+        is_scored = benchmark in rows and not rows[benchmark].by_experiment
+        is_built = is_scored and manifest_or_none(layout.benchmark(benchmark))
         if is_built or any(_is_begun(layout, folder) for folder in folders):
             makes = [partial(make, stage, benchmark) for stage in _EVALUATION]
             for folder, make_one in zip(folders, makes, strict=True):
@@ -154,7 +156,7 @@ def _baseline(layout: Layout, folder: Path) -> Recipe:
 
 
 def _leaderboard(layout: Layout) -> Recipe:
-    found = {layout.key(folder): manifest_or_none(folder) for folder in finished_reports(layout)}
+    found = {layout.key(folder): manifest_or_none(folder) for folder in report_folders(layout)}
     return recipes.leaderboard(layout, {key: made.data_version for key, made in found.items() if made})
 
 
@@ -180,7 +182,8 @@ def _data_of(
 ) -> set[str]:
     """Data sets that experiments train on, and those of the benchmarks that they were tested on."""
     trained = {load_experiment(layout, name).dataset for name in experiments}
-    return trained | {rows[row.benchmark].dataset for row in owned if row.benchmark and row.state != MISSING}
+    tested = {row.benchmark for row in owned if row.state != MISSING} & rows.keys()
+    return trained | {rows[name].dataset for name in tested}
 
 
 def _has_something(layout: Layout, experiment: str) -> bool:

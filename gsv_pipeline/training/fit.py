@@ -53,7 +53,9 @@ def precision_of(training: Training, device: str) -> str:
     Raises:
         ConfigError: fp16 without a GPU.
     """
-    return "32-true" if training.plain and training.precision == AUTO else choose_precision(training.precision, device)
+    if training.plain and training.precision == AUTO:
+        return "32-true"
+    return choose_precision(training.precision, device, setting="training.precision")
 
 
 def fit(

@@ -10,7 +10,7 @@ from gsv_pipeline.manifest import write_json
 from gsv_pipeline.training.recorder import Taken
 
 CULPRITS_FILE: Final = "not_finite.json"
-"""How many places and images the message names; the file beside the state lists all."""
+"""Beside the training state: all places and images of the batch."""
 
 
 def not_finite(

@@ -27,7 +27,7 @@ def built(tiny_layout):
 
 def describe(layout, experiment):
     recipe = recipes.checkpoint(layout, experiment)
-    return runs.describe_run(layout, experiment, recipe, run_id="train-1", job_type="train")
+    return runs.describe_run(layout, experiment, recipe, run_id="train-1", job_type="train", precision="32-true")
 
 
 def test_a_run_names_settings_data_code_and_machine(built):
@@ -44,6 +44,13 @@ def test_a_run_names_settings_data_code_and_machine(built):
     assert (config["machine"]["precision"], config["machine"]["processes"]) == ("32-true", 1)
     assert list(described.tags) == ["demo", "resnet18", "convap", "multi_similarity"]
     assert (described.experiment, described.job_type, described.redistributable) == ("demo", "train", True)
+
+
+def test_what_was_trained_in_a_precision_of_gpus_can_be_described_on_a_cpu(chain_layout):
+    experiment = tiny_experiment(chain_layout)
+    training = experiment.training.model_copy(update={"precision": "16-mixed"})
+    described = describe(chain_layout, experiment.model_copy(update={"training": training}))
+    assert described.config["machine"]["precision"] == "32-true", "that of the run"
 
 
 def test_what_stands_for_the_data_is_small_and_names_no_source(built):

@@ -54,8 +54,8 @@ def test_a_loss_that_may_be_chance_passes_unless_a_tolerance_forbids_it() -> Non
     slightly = RANKS.copy()
     slightly[1] = 25
     assert judge(_accepted(), slightly, PLACES, benchmark_version="v1").passed
-    assert not judge(_accepted(), slightly, PLACES, benchmark_version="v1", tolerance=0.0).passed
-    assert judge(_accepted(), slightly, PLACES, benchmark_version="v1", tolerance=0.005).passed
+    assert not judge(_accepted(tolerance=0.0), slightly, PLACES, benchmark_version="v1").passed
+    assert judge(_accepted(tolerance=0.005), slightly, PLACES, benchmark_version="v1").passed
 
 
 def test_another_benchmark_under_the_same_name_is_not_compared() -> None:

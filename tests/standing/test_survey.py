@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -190,6 +191,22 @@ def test_a_damaged_manifest_is_stale_and_stops_nothing(chain_layout: Layout, as_
     assert rows["benchmark/demo_val"].state == "stale"
     assert "is not a readable manifest" in rows["benchmark/demo_val"].reason
     assert rows["benchmark/demo_test"].state == "present"
+
+
+def test_a_report_that_cannot_be_read_hides_nothing_else(chain_layout: Layout, as_made: None) -> None:
+    (chain_layout.recall_report("demo_test", "demo") / "manifest.json").write_text("{torn")
+    rows = found(chain_layout)
+    assert rows["recall_report/demo_test/demo"].state == "stale"
+    assert rows["recall_report/demo_val/demo"].state == "present"
+
+
+def test_what_was_made_for_a_benchmark_that_is_gone_is_shown(chain_layout: Layout, as_made: None) -> None:
+    for stage in ("embeddings", "index_report"):
+        shutil.copytree(chain_layout.root / "embeddings" / "demo_test", chain_layout.root / stage / "gone")
+    for rows in (found(chain_layout), {row.key: row for row in standings(chain_layout, ["demo"])}):
+        assert rows["embeddings/gone/demo"].state == "stale"
+        assert "Unknown benchmark 'gone'" in rows["embeddings/gone/demo"].reason
+        assert rows["index_report/gone/demo"].state == "stale"
 
 
 def test_looking_is_light_and_changes_nothing(chain_layout: Layout) -> None:
