@@ -7,14 +7,21 @@ import sys
 from pathlib import Path
 
 # One thread a process: the suite runs in several, and torch's threads would spin against each other.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gsv_pipeline import stages
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.tracking import NullTracker
 from tests.tiny import TINY_CITY, run_chain, tiny_experiment
+
+# The same examples on every machine, and no judgement of its speed: what is found is found by whoever changes the code.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +29,13 @@ def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test speaks to W&B or finds a data root by accident."""
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    monkeypatch.delenv("GSV_DATA_ROOT", raising=False)
+    for name in [name for name in os.environ if name.startswith("GSV_")]:
+        monkeypatch.delenv(name)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
 
 
 @pytest.fixture(autouse=True)

@@ -177,7 +177,7 @@ def open_files(folder: Path) -> list[Path]:
     return [path for path in found if path.is_relative_to(folder)]
 
 
-def wait_until(is_true: Callable[[], bool], *, within_s: float = 30.0) -> None:
+def wait_until(is_true: Callable[[], bool], *, within_s: float = 120.0) -> None:
     """Return as soon as it is."""
     deadline = time.monotonic() + within_s
     while not is_true():

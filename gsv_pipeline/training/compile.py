@@ -51,13 +51,18 @@ class _Guarded:
         self._tracker = tracker
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._model.training:
-            try:
-                with _backward_compiled_early():
-                    return self._compiled(*args, **kwargs)
-            except torch._dynamo.exc.TorchDynamoException as error:
-                _say(self._tracker, error)
-                self._model._compiled_call_impl = None
+        if not self._model.training:
+            return self._plain(*args, **kwargs)
+        try:
+            with _backward_compiled_early():
+                return self._compiled(*args, **kwargs)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            returned = self._plain(*args, **kwargs)  # an error of the model itself is raised here, and as what it is
+            _say(self._tracker, error)
+            self._model._compiled_call_impl = None
+            return returned
+
+    def _plain(self, *args: Any, **kwargs: Any) -> Any:
         return self._model._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
 
 

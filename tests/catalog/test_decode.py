@@ -157,6 +157,7 @@ def test_a_small_file_that_promises_a_giant_image_is_not_decoded(look, monkeypat
     assert (found.problem, found.detail) == ("not_an_image", "its header promises 160 × 120 pixels")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about the tags of a damaged TIFF
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from([SOUND[name] for name in ("plain", "progressive", "cmyk", "png", "webp", "bmp", "tiff")]),

@@ -15,6 +15,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.tracking import NullTracker
 from tests.tiny import TINY_TRAINING, tiny_experiment
+from tests.tracking.wandb_client import FOREIGN
 from tests.tracking.wandb_server import KEY, wandb_server
 
 pytest.importorskip("wandb")
@@ -25,7 +26,10 @@ LOGGED = {"loss", "batch_accuracy", "learning_rate", "gradient_norm", "images_pe
 def train(layout: Layout, *settings: str, environment: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gsv_pipeline.cli", "--data-root", str(layout.root), "train", "demo", *settings],
-        env={**{name: value for name, value in os.environ.items() if not name.startswith("WANDB")}, **environment},
+        env={
+            **{name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)},
+            **environment,
+        },
         cwd=layout.root,
         capture_output=True,
         text=True,

@@ -75,7 +75,7 @@ def ready(tiny_layout: Layout) -> Layout:
 def test_training_killed_at_two_steps_ends_with_the_weights_of_an_uninterrupted_run(
     ready: Layout, tiny_chain: Path
 ) -> None:
-    for strike_after in (2, 5):
+    for strike_after in (2, 4):
         process = start_training(ready.root)
         wait_for_steps(ready, process, strike_after)
         process.send_signal(signal.SIGKILL)
@@ -98,7 +98,7 @@ def test_training_that_is_asked_to_stop_saves_its_step_says_so_and_goes_on_later
     process = start_training(ready.root, seldom)
     wait_for_steps(ready, process, 2)
     process.send_signal(number)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=180)
     assert process.returncode == code, messages
     assert "Asked to stop: the state after step" in messages
     assert "run the same command again to go on" in messages
@@ -117,9 +117,10 @@ def test_rendering_that_is_killed_leaves_no_half_city_and_no_processes(tmp_path:
     sizes = ["places=12", "images=6", "width=96", "height=72", "test_queries=8", "validation_queries=6"]
     command = [sys.executable, "-m", "gsv_pipeline.cli", "--data-root", str(layout.root), "fetch", "demo", *sizes]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(layout.root.rglob("*.JPG")) and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert list(layout.root.rglob("*.JPG"))
     children = _children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.communicate()

@@ -97,7 +97,7 @@ def test_one_process_that_is_stopped_stops_all_and_one_alone_goes_on(ready: Layo
         time.sleep(0.05)
     helper = _children(process.pid)[1]
     os.kill(helper, signal.SIGTERM)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=180)
     assert len(re.findall(r"Asked to stop: the state after step \d+ of 600 is saved", messages)) == 1, messages
     assert len(re.findall(r"exitcode *: 143 ", messages)) == 2, messages
     state = torch.load(ready.training_state("demo") / "last.ckpt", weights_only=True)

@@ -13,6 +13,7 @@ import pytest
 from gsv_pipeline.errors import DataError, RunError
 from gsv_pipeline.images import ImageReader, workers
 from gsv_pipeline.images.processes import ProcessPixels
+from tests.orchestration.waiting import gone
 from tests.published import save_photo
 
 SIZE = {"height": 12, "width": 16}
@@ -84,6 +85,7 @@ def test_processes_are_taken_where_threads_hold_each_other_up_and_only_if_they_a
 
 def test_measuring_takes_less_than_a_second_and_a_damaged_image_waits_for_its_batch(photos, monkeypatch):
     monkeypatch.setattr(workers, "MEASURED_FROM", 10)
+    monkeypatch.setattr(workers, "processors", lambda: 4)
     files = ImageReader(photos, **SIZE)._files
     started = time.process_time()
     assert workers.choose(files)[0] is files
@@ -148,10 +150,4 @@ def test_workers_end_with_a_process_that_is_killed(photos, tmp_path):
     child.wait(10)
     child.stdin.close()
     child.stdout.close()
-    for _ in range(200):
-        try:
-            os.kill(int(worker), 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("the worker outlived the process that it reads for")
+    assert gone(int(worker)), "the worker outlived the process that it reads for"

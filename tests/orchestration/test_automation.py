@@ -138,7 +138,8 @@ def test_what_was_described_in_other_settings_is_described_in_them_again(chain_l
 
     expected = {"recompute": True, "precision": "bf16", "skip_broken": True}
     assert request.run_config["ops"]["embeddings__demo_test"]["config"] == expected
-    assert request.run_config["ops"]["embeddings__demo_val"]["config"] == {"recompute": True, "precision": "float32"}
+    expected = {"recompute": True, "precision": "float32", "skip_broken": False}
+    assert request.run_config["ops"]["embeddings__demo_val"]["config"] == expected
 
 
 def test_a_benchmark_that_was_defined_since_the_definitions_were_loaded_is_left_out(chain_layout: Layout) -> None:

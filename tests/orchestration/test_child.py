@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 
 import dagster as dg
 import pytest
@@ -207,10 +207,25 @@ def test_a_process_that_does_not_stop_is_killed_with_its_helpers_however_often_c
     assert stubborn.stdout is not None
     helper = int(stubborn.stdout.readline())
     tracker = Listening()
-    for seconds in (0.25, 0.55):
-        Timer(seconds, os.kill, [os.getpid(), signal.SIGINT]).start()
+    inside = Event()
 
-    child._stop(stubborn, tracker)
+    def pressed(number: int, frame: object) -> None:
+        if inside.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, pressed)
+    timers = [Timer(seconds, os.kill, [os.getpid(), signal.SIGINT]) for seconds in (0.25, 0.55)]
+    try:
+        inside.set()
+        for timer in timers:
+            timer.start()
+        child._stop(stubborn, tracker)
+        inside.clear()
+        for timer in timers:
+            timer.join()
+    finally:
+        inside.clear()
+        signal.signal(signal.SIGINT, before)
 
     stubborn.stdout.close()
     assert stubborn.returncode == -signal.SIGKILL
@@ -255,10 +270,10 @@ def test_a_cancelled_step_asks_its_child_to_stop_and_is_not_tried_again(number: 
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: said.is_file() and "began" in said.read_text())
+    wait_for(lambda: said.is_file() and "began" in said.read_text(), within_s=120)
 
     process.send_signal(number)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=120)
 
     assert output == "False\n"
     assert said.read_text() == "began saved "

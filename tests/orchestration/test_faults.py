@@ -115,10 +115,11 @@ def test_the_doctor_ends_a_run_that_was_killed_and_frees_the_gpu(home: Path) -> 
     run = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", HOLDER], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: (home / "began").is_file(), within_s=60)
+    began = home / "began"
+    wait_for(lambda: began.is_file() and began.read_text(), within_s=120)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    run_id = (home / "began").read_text()
+    run_id = began.read_text()
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
         assert instance.event_log_storage.get_concurrency_info("gpu").active_run_ids == {run_id}

@@ -100,7 +100,8 @@ def test_trouble_with_the_webhook_fails_nothing_and_the_file_is_there(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gsv_pipeline.incidents.webhook.post.__kwdefaults__", {"timeout_s": 0.2, "retry_after_s": 0.0})
+    patience = {"timeout_s": 0.2 if trouble == "hanging" else 20.0, "retry_after_s": 0.0}
+    monkeypatch.setattr("gsv_pipeline.incidents.webhook.post.__kwdefaults__", patience)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/"

@@ -94,6 +94,7 @@ def test_they_are_sent_to_a_process_by_name_and_not_by_content(places):
     assert list(pickle.loads(message)) == list(places.paths)  # noqa: S301 - our own bytes
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_forked_process_reads_beside_its_parent(places):
     """Both read from one open file; a shared position would mix their paths up."""
     expected = list(places.paths)

@@ -107,7 +107,7 @@ print("cached", produce(layout, recipe, write, tracker=Tracker(), force=force).c
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     waiting = second.stdout.readline()
     (layout.root / "go").touch()
-    said = [process.communicate(timeout=30)[0].splitlines() for process in (first, second)]
+    said = [process.communicate(timeout=120)[0].splitlines() for process in (first, second)]
     assert waiting.startswith(f"catalog/demo: another run makes it (process {first.pid}, since ")
     assert said[0] == ["cached False"]
     assert said[1][0].startswith("catalog/demo: unchanged, made ")

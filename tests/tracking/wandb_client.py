@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from PIL import Image
 from gsv_pipeline.tracking import NullTracker, Trackers, wandb_service
@@ -18,8 +18,7 @@ from gsv_pipeline.tracking.wandb_memory import RunMemory
 from gsv_pipeline.tracking import wandb_run as module
 from gsv_pipeline.tracking.wandb_run import RunDescription, page_of, wandb_run
 
-module.INIT_S = 3.0
-wandb_service.ANSWER_S = 1.0
+module.INIT_S, wandb_service.ANSWER_S = json.loads(os.environ.get("WAITS", "[60.0, 30.0]"))
 folder, first, last, pauses, fails = Path(sys.argv[1]), *json.loads(sys.argv[2])
 
 class Said(NullTracker):
@@ -53,6 +52,10 @@ with wandb_run(Trackers(Said(), JsonLinesTracker(log)), description, folder=fold
 """
 
 
+FOREIGN = ("WANDB", "NETRC", "GSV_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+"""Beginnings of variables that would lead a client of the tests elsewhere."""
+
+
 @dataclass(slots=True)
 class Client:
     """A process under way."""
@@ -81,7 +84,7 @@ class Client:
 def start(
     folder: Path, first: int, last: int, *, pauses: int = 0, fails: bool = False, environment: dict[str, str]
 ) -> Client:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "NETRC"))}
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)}
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, str(folder), json.dumps([first, last, pauses, fails])],
         env={**kept, "HOME": str(folder), **environment},

@@ -49,9 +49,9 @@ def test_two_processes_share_results_errors_and_stops(port: int) -> None:
 
 def test_the_first_process_does_not_wait_for_one_that_is_dead(port: int) -> None:
     first, second = start("tests.training.crew", "death", size=2, port=port)
-    second.communicate(timeout=60)
+    second.communicate(timeout=120)
     began = time.monotonic()
-    (end,) = json.loads(first.communicate(timeout=60)[0])
+    (end,) = json.loads(first.communicate(timeout=120)[0])
     assert end["error"] == "RunError"
     assert "Another process of this run ended without a word" in end["text"]
     assert second.returncode == 9

@@ -25,11 +25,17 @@ def waits():
 
 
 @pytest.fixture
-def get(tmp_path, tracker, waits):
+def silence_s(request):
+    """Of a server, before a download gives up on it: short only where silence is what is tested."""
+    return 0.4 if "silence" in request.node.name or "brings_nothing" in request.node.name else 20.0
+
+
+@pytest.fixture
+def get(tmp_path, tracker, waits, silence_s):
     """Download with the patience of a test; the folder is a neighbour's neighbour, so that strays are seen."""
     folder = tmp_path / "root" / "downloads"
     folder.mkdir(parents=True)
-    patience = Patience(tries=3, silence_s=0.4, sleep=waits.append, share=lambda low, high: high)
+    patience = Patience(tries=3, silence_s=silence_s, sleep=waits.append, share=lambda low, high: high)
 
     def run(url, **options):
         try:
