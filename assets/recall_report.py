@@ -56,12 +56,17 @@ def _description(name: str) -> str:
 def _looks(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
     """The recalls and their page; nothing more than the facts of the stage where the answers are hidden."""
     from gsv_pipeline.reports import summaries
+    from gsv_pipeline.reports.history_page import history_markdown
     from gsv_pipeline.reports.recall_report import PAGE_FILE
 
     if not is_scored(name):
         return {}
-    table = summaries.recall_table(layout, experiment, name)
-    return {"page": PAGE_FILE, "recall": table, "recall_curve": summaries.recall_figure(layout, experiment, name)}
+    return {
+        "page": PAGE_FILE,
+        "recall": summaries.recall_table(layout, experiment, name),
+        "recall_curve": summaries.recall_figure(layout, experiment, name),
+        "recall_over_time": history_markdown(layout, experiment.name, name),
+    }
 
 
 REPORT_ASSETS = {name: recall_report_asset(name) for name in INDEX_ASSETS}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gsv_pipeline.errors import DataError, GsvError, StoppedError
+from gsv_pipeline.errors import DataError, GsvError, StoppedError, few
 from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.locks import hold
 from gsv_pipeline.manifest import (
@@ -182,7 +182,7 @@ def _check_is_ours(artifact: Path) -> None:
             "root elsewhere instead (--data-root, or a link in its place)."
         )
     if artifact.is_dir() and read_manifest(artifact) is None and any(artifact.iterdir()):
-        first = ", ".join(sorted(item.name for item in artifact.iterdir())[:_SHOWN])
+        first = few(sorted(item.name for item in artifact.iterdir()), _SHOWN)
         raise DataError(
             f"{artifact} holds files that the pipeline did not make ({first}), and would be replaced. "
             "Move them elsewhere."

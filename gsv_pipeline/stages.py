@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import compose, recipes
-from gsv_pipeline.benchmarks.choice import how_to_validate
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.options import ExtractionOptions
 from gsv_pipeline.errors import ConfigError
@@ -176,32 +175,16 @@ def _train(
             compose.refuse_changed_training(layout, experiment)
 
     def write(target: Path) -> Output:
-        from gsv_pipeline.models.checkpoint import load_checkpoint, save_checkpoint
-
         refuse()  # again, under the lock: another run may have made a checkpoint meanwhile
-        if experiment.callable is not None:
-            return compose.record_callable(layout, experiment, target=target, tracker=tracker)
-        model = compose.build_model_of(experiment, seed=experiment.seed, pretrained=experiment.weights is None)
-        if experiment.weights is not None:
-            load_checkpoint(experiment.weights, model)
-            facts: dict[str, Any] = {"imported_from": experiment.weights.name}
-        else:
-            if experiment.training is not None and not experiment.training.validation:
-                tracker.message(how_to_validate(experiment))
-            facts = compose.train_model(
-                layout,
-                experiment,
-                model,
-                target=target,
-                processes=processes,
-                tracker=tracker,
-                restart=restart,
-                replace=replace,
-            )
-        save_checkpoint(target / compose.MODEL_FILE, model)
-        (target / compose.EXPERIMENT_FILE).write_text(experiment.to_yaml(), encoding="utf-8")
-        size = {"descriptor_size": model.out_dim, "parameters": sum(weight.numel() for weight in model.parameters())}
-        return Output({**facts, **size}, version_files=(compose.MODEL_FILE,))
+        return compose.write_checkpoint(
+            layout,
+            experiment,
+            target=target,
+            processes=processes,
+            tracker=tracker,
+            restart=restart,
+            replace=replace,
+        )
 
     def clear_state() -> None:
         shutil.rmtree(layout.training_state(experiment.name), ignore_errors=True)

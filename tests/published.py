@@ -7,9 +7,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gsv_pipeline.catalog.schema import PLACE_DIGITS
+
 HEADER = ("place_id", "year", "month", "northdeg", "city_id", "lat", "lon", "panoid")
 METRES_TO_DEGREES = 1 / 111_195.0
 PANOIDS = ("_a-B{:03d}", "x_{:03d}_-y", "plain{:03d}")  # published ones contain both `_` and `-`
+
+
+def place_key(city: str, place: int) -> str:
+    """`place_id` of a place: numbers restart in every city's CSV, so the city is part of the key."""
+    return f"{city}/{place:0{PLACE_DIGITS}d}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from gsv_pipeline import cli, stages
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.production import StageResult
 from gsv_pipeline.sources.location import image_root
-from gsv_pipeline.sources.published import listing_version
+from gsv_pipeline.sources.published import read_listing
 from gsv_pipeline.tracking import NullTracker
 from tests.published import Shot, image_name, write_csv
 
@@ -121,7 +121,7 @@ class Town:
     @property
     def version(self) -> str:
         """Of the files that are there."""
-        return listing_version(image_root(self.layout.dataset(self.dataset)))
+        return read_listing(image_root(self.layout.dataset(self.dataset))).version
 
     def fetch(self, **arguments: Any) -> StageResult:
         """The stage, whatever is there."""

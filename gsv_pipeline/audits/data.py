@@ -18,7 +18,7 @@ from gsv_pipeline.catalog.rows import Reader, reader_of
 from gsv_pipeline.catalog.tables import read_table
 from gsv_pipeline.catalog.validate import Published, row_problems, table_findings
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.errors import DataError
+from gsv_pipeline.errors import DataError, few
 from gsv_pipeline.fetching import expected_cities, look_at
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import require
@@ -178,8 +178,8 @@ def _none_of(broken: Sequence[str], kind: str, facts: Mapping[str, Any]) -> Verd
     """Passed when `broken` is empty; else what they are, how many, and the first examples."""
     if not broken:
         return Verdict(passed=True, message="As expected.", facts=facts)
-    examples = ", ".join(broken[:_SHOWN])
-    return Verdict(passed=False, message=f"{kind} ({len(broken)}): {examples}", facts={**facts, "count": len(broken)})
+    told = f"{kind} ({len(broken)}): {few(broken, _SHOWN)}"
+    return Verdict(passed=False, message=told, facts={**facts, "count": len(broken)})
 
 
 def _rules(counts: Mapping[str, int], *rules: str) -> Verdict:

@@ -52,8 +52,3 @@ QUARANTINE_COLUMNS: Final = (
 
 PLACE_DIGITS: Final = 7
 """Of a published place number, in keys as in file names."""
-
-
-def place_key(city: str, place: int) -> str:
-    """`place_id` of a place: numbers restart in every city's CSV, so the city is part of the key."""
-    return f"{city}/{place:0{PLACE_DIGITS}d}"

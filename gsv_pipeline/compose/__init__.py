@@ -21,17 +21,15 @@ from gsv_pipeline.compose.exporting import CARD_FILE, card_facts, reports_of
 from gsv_pipeline.compose.extraction import benchmark_paths, describe_side
 from gsv_pipeline.compose.indexing import index_facts, measure_indexes, write_index
 from gsv_pipeline.compose.interrupted import refuse_changed_training
-from gsv_pipeline.compose.matching import FolderMatches, match_folders
+from gsv_pipeline.compose.matching import match_folders
 from gsv_pipeline.compose.models import (
     build_model_of,
     input_versions,
     load_model,
     model_arguments,
-    record_callable,
 )
 from gsv_pipeline.compose.names import (
     CALLABLE_FILE,
-    EXPERIMENT_FILE,
     HISTORY_FILE,
     METRICS_FILE,
     MODEL_FILE,
@@ -44,19 +42,17 @@ from gsv_pipeline.compose.reduction import measure_pca, recall_by_size, refuse_w
 from gsv_pipeline.compose.scoring import log_evaluation, predict_only, score_experiment
 from gsv_pipeline.compose.selection import load_catalog, require_sound, select
 from gsv_pipeline.compose.showing import what_to_show
-from gsv_pipeline.compose.training import assist_training, train_model
+from gsv_pipeline.compose.training import assist_training, write_checkpoint
 
 __all__ = [
     "CALLABLE_FILE",
     "CARD_FILE",
-    "EXPERIMENT_FILE",
     "HISTORY_FILE",
     "METRICS_FILE",
     "MODEL_FILE",
     "ONNX_FILE",
     "UNTRAINED",
     "UNTRAINED_SEED",
-    "FolderMatches",
     "assemble_benchmark",
     "assist_embedding",
     "assist_training",
@@ -81,7 +77,6 @@ __all__ = [
     "model_arguments",
     "predict_only",
     "recall_by_size",
-    "record_callable",
     "refuse_absent",
     "refuse_changed_training",
     "refuse_without_training",
@@ -92,9 +87,9 @@ __all__ = [
     "score_experiment",
     "select",
     "settled_options",
-    "train_model",
     "what_to_show",
     "write_catalog",
+    "write_checkpoint",
     "write_embeddings",
     "write_index",
     "write_pca",

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,41 +28,11 @@ def score_baselines(layout: Layout, experiment: Experiment, benchmark: str, *, t
 
     A callable has no architecture of ours, so nothing untrained stands beside it.
     """
-    from gsv_pipeline.embeddings.baselines import BASELINES, describe_by
-    from gsv_pipeline.embeddings.extract import prepare
-    from gsv_pipeline.embeddings.store import load_descriptors
     from gsv_pipeline.evaluation.score import load_score
 
-    paths, image = benchmark_paths(layout, benchmark, experiment), experiment.described_image
-    # What may be left out of the experiment's descriptors may be left out of what they are compared with.
-    made = recipes.embeddings_of(layout, experiment, benchmark).config or {}
-    options = ExtractionOptions(skip_broken=bool(made.get("skip_broken")))
-
-    def by_name(baseline: str, side: str, folder: Path) -> Any:
-        return describe_by(baseline, paths[side], tracker=tracker, skip_broken=options.skip_broken)
-
-    def by_untrained_model(_: str, side: str, folder: Path) -> Any:
-        work = describe_side(
-            layout,
-            benchmark,
-            experiment=experiment,
-            model=lambda: prepare(build_model_of(experiment, seed=UNTRAINED_SEED, pretrained=False)),
-            image=image,
-            side=side,
-            folder=folder,
-            options=options,
-            tracker=tracker,
-        )
-        return load_descriptors(work.path), list(work.broken)
-
-    rows: list[tuple[str, Mapping[str, Any], Any]] = []
-    if experiment.callable is None:
-        architecture = {"model": _random_parts(experiment), "image": image.model_dump(mode="json")}
-        rows.append((UNTRAINED, architecture, by_untrained_model))
-    rows += [(name, {}, by_name) for name in BASELINES]
     seen = restriction(layout, experiment, benchmark)
     scores = []
-    for name, config, describe in rows:
+    for name, config, describe in _methods(layout, experiment, benchmark, tracker=tracker):
         recipe = recipes.baseline(layout, benchmark, name, {**config, **seen})
         work = layout.extraction(recipe.path)
         write = _baseline_writer(
@@ -75,6 +45,44 @@ def score_baselines(layout: Layout, experiment: Experiment, benchmark: str, *, t
         clear = partial(shutil.rmtree, work, ignore_errors=True)
         scores.append(load_score(produce(layout, recipe, write, tracker=tracker, then=clear).artifact))
     return scores
+
+
+def _methods(
+    layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker
+) -> "list[tuple[str, Mapping[str, Any], Any]]":
+    """Name, settings and function of each baseline."""
+    from gsv_pipeline.embeddings.baselines import BASELINES, describe_by
+    from gsv_pipeline.embeddings.extract import prepare
+    from gsv_pipeline.embeddings.store import load_descriptors
+
+    paths, image = benchmark_paths(layout, benchmark, experiment), experiment.described_image
+    untrained = cache(lambda: prepare(build_model_of(experiment, seed=UNTRAINED_SEED, pretrained=False)))
+    # What may be left out of the experiment's descriptors may be left out of what they are compared with.
+    made = recipes.embeddings_of(layout, experiment, benchmark).config or {}
+    options = ExtractionOptions(skip_broken=bool(made.get("skip_broken")))
+
+    def by_name(baseline: str, side: str, folder: Path) -> Any:
+        return describe_by(baseline, paths[side], tracker=tracker, skip_broken=options.skip_broken)
+
+    def by_untrained_model(_: str, side: str, folder: Path) -> Any:
+        work = describe_side(
+            layout,
+            benchmark,
+            experiment=experiment,
+            model=untrained,
+            image=image,
+            side=side,
+            folder=folder,
+            options=options,
+            tracker=tracker,
+        )
+        return load_descriptors(work.path), list(work.broken)
+
+    rows: list[tuple[str, Mapping[str, Any], Any]] = []
+    if experiment.callable is None:
+        architecture = {"model": _random_parts(experiment), "image": image.model_dump(mode="json")}
+        rows.append((UNTRAINED, architecture, by_untrained_model))
+    return [*rows, *((name, {}, by_name) for name in BASELINES)]
 
 
 def _random_parts(experiment: Experiment) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from gsv_pipeline.benchmarks import CATALOG, FOLDERS, BenchmarkRow
 from gsv_pipeline.benchmarks.images import files_version, is_present, lists_of, root_of
 from gsv_pipeline.compose.selection import load_catalog
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.errors import ConfigError, DataError, StaleInputError
+from gsv_pipeline.errors import ConfigError, DataError, StaleInputError, few
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.registry import resolve
@@ -88,8 +88,7 @@ def assemble_benchmark(
     if row.takes != CATALOG:
         data, unusable = look_at_images(data, root_of(layout, row), tracker=tracker)
         if unusable:
-            shown = ", ".join(map(str, unusable[:_SHOWN]))
-            deviations.append(f"{len(unusable):,} images are missing or broken: {shown}")
+            deviations.append(f"{len(unusable):,} images are missing or broken: {few(unusable, _SHOWN)}")
             data = without_unusable(data)
     if deviations:
         _admit(layout, benchmark, deviations, admit=admit, tracker=tracker)

@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
+from gsv_pipeline.benchmarks.choice import how_to_validate
 from gsv_pipeline.compose.decoded import keep_decoded
 from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.gallery import ValidationGallery
 from gsv_pipeline.compose.interrupted import open_state
-from gsv_pipeline.compose.models import build_model_of
-from gsv_pipeline.compose.names import HISTORY_FILE, METRICS_FILE, MODEL_FILE
+from gsv_pipeline.compose.models import build_model_of, record_callable
+from gsv_pipeline.compose.names import EXPERIMENT_FILE, HISTORY_FILE, METRICS_FILE, MODEL_FILE
 from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs, run_facts
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.hardware import choose_device
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import fingerprint, write_json
+from gsv_pipeline.production import Output
 from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import NullTracker, Tracker, Trackers
 
@@ -25,6 +27,54 @@ if TYPE_CHECKING:
     from gsv_pipeline.tracking.wandb_run import RunDescription
     from gsv_pipeline.training.processes import Processes
     from gsv_pipeline.training.state import Progressed
+
+
+def write_checkpoint(
+    layout: Layout,
+    experiment: Experiment,
+    *,
+    target: Path,
+    processes: "Processes",
+    tracker: Tracker,
+    restart: bool,
+    replace: bool,
+) -> Output:
+    """Weights that were trained or imported, with the experiment beside them; or the record of a callable.
+
+    Args:
+        layout: Where things live.
+        experiment: What is made.
+        target: The checkpoint's folder.
+        processes: Those that train together; this one is the first.
+        tracker: Told about everything.
+        restart: As in `train_model`.
+        replace: As in `train_model`.
+    """
+    from gsv_pipeline.models.checkpoint import load_checkpoint, save_checkpoint
+
+    if experiment.callable is not None:
+        return record_callable(layout, experiment, target=target, tracker=tracker)
+    model = build_model_of(experiment, seed=experiment.seed, pretrained=experiment.weights is None)
+    if experiment.weights is not None:
+        load_checkpoint(experiment.weights, model)
+        facts: dict[str, Any] = {"imported_from": experiment.weights.name}
+    else:
+        if experiment.training is not None and not experiment.training.validation:
+            tracker.message(how_to_validate(experiment))
+        facts = train_model(
+            layout,
+            experiment,
+            model,
+            target=target,
+            processes=processes,
+            tracker=tracker,
+            restart=restart,
+            replace=replace,
+        )
+    save_checkpoint(target / MODEL_FILE, model)
+    (target / EXPERIMENT_FILE).write_text(experiment.to_yaml(), encoding="utf-8")
+    size = {"descriptor_size": model.out_dim, "parameters": sum(weight.numel() for weight in model.parameters())}
+    return Output({**facts, **size}, version_files=(MODEL_FILE,))
 
 
 def train_model(

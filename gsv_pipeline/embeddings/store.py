@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from gsv_pipeline.errors import DataError, RunError
+from gsv_pipeline.errors import DataError, RunError, few
 from gsv_pipeline.manifest import read_json, write_json
 
 DATABASE_FILE: Final = "database.npy"
@@ -60,7 +60,7 @@ def check_batch(descriptors: Float, names: Sequence[str], *, what: str) -> None:
     norms = row_norms(descriptors)
     for wrong, words in ((~np.isfinite(norms), "not finite"), (norms == 0, "zero in every place")):
         if wrong.any():
-            images = ", ".join([name for name, bad in zip(names, wrong, strict=True) if bad][:_SHOWN])
+            images = few([name for name, bad in zip(names, wrong, strict=True) if bad], _SHOWN)
             raise RunError(
                 f"{what}: {int(wrong.sum())} of {len(names)} descriptors of a batch are {words}: {images}. "
                 "The checkpoint is damaged, or --precision is too low for it. Train again, or describe in 32-true."
@@ -75,11 +75,6 @@ def row_norms(descriptors: Float) -> npt.NDArray[np.float64]:
         squares = np.einsum("nd,nd->n", block, block, dtype=np.float64)
         norms[start : start + len(block)] = np.sqrt(squares)
     return norms
-
-
-def save_descriptors(path: Path, descriptors: Float) -> None:
-    """Write [N, D] float32."""
-    np.save(path, np.ascontiguousarray(descriptors, dtype=np.float32))
 
 
 def load_descriptors(path: Path) -> Float:

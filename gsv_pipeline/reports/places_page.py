@@ -13,7 +13,6 @@ from gsv_pipeline.reports import places_data, places_figures, rendering
 from gsv_pipeline.reports.places_data import SampledPlace
 from gsv_pipeline.reports.thumbnails import Thumbnail, Thumbnails, image_uri
 
-PLACES_PAGE: Final = "places.html"
 _CITY_MAPS: Final = 6
 
 

@@ -68,15 +68,6 @@ class Listing:
     bytes: int
 
 
-def listing_version(root: Path) -> str:
-    """The version of `read_listing`.
-
-    Raises:
-        DataError: The folder is gone, or cannot be read.
-    """
-    return read_listing(root).version
-
-
 def read_listing(root: Path, *, is_published: bool | None = None) -> Listing:
     """List the files of a data set.
 

@@ -8,7 +8,6 @@ from gsv_pipeline.standing.state import (
     PRESENT,
     RUNNING,
     STALE,
-    STATES,
     Standing,
 )
 from gsv_pipeline.standing.survey import experiment_of, standings
@@ -21,7 +20,6 @@ __all__ = [
     "PRESENT",
     "RUNNING",
     "STALE",
-    "STATES",
     "Standing",
     "experiment_of",
     "standings",

@@ -15,7 +15,7 @@ from gsv_pipeline.catalog.headers import quick_look
 from gsv_pipeline.catalog.report import RULES, Findings, ValidationReport
 from gsv_pipeline.catalog.validate import Published, row_problems, table_findings
 from gsv_pipeline.errors import DataError
-from tests.published import METRES_TO_DEGREES, save_photo
+from tests.published import METRES_TO_DEGREES, place_key, save_photo
 
 SOUND_ROW = {
     "city": "A", "place": "0000001", "year": 2015, "month": 6, "northdeg": 90.0, "lat": 51.0, "lon": 2.0, "panoid": "p",
@@ -143,7 +143,7 @@ def catalog(places=3, images=4, *, city="A", metres=200.0, **columns):
         {
             "image_id": [f"Images/{city}/{row:05d}.JPG" for row in range(count)],
             "city": city,
-            "place_id": [schema.place_key(city, place) for place in number],
+            "place_id": [place_key(city, place) for place in number],
             "year": 2015,
             "month": 6,
             "northdeg": 90,

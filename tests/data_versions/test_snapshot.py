@@ -18,7 +18,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, why_stale
 from gsv_pipeline.recipes import dataset as dataset_recipe
 from gsv_pipeline.sources.location import Location, image_root, read_location
-from gsv_pipeline.sources.published import Listing, listing_version
+from gsv_pipeline.sources.published import Listing, read_listing
 from gsv_pipeline.tracking import NullTracker
 from tests.published import save_photo
 from tests.versioned import FREE, PROTECTED, Repository, contents, times
@@ -48,7 +48,7 @@ def test_a_version_comes_back_with_its_bytes_and_what_did_not_change_keeps_its_t
     assert restored.record.content == first.record.content != second.record.content
     manifest = read_manifest(artifact)
     assert manifest is not None
-    assert manifest.data_version == restored.data_version == listing_version(artifact)
+    assert manifest.data_version == restored.data_version == read_listing(artifact).version
     assert manifest.metadata["dvc"]["md5"] == first.record.content.md5
     assert [(found.message, found.is_present) for found in versions(repository.layout, FREE)] == [
         ("Second", False),
@@ -85,7 +85,7 @@ def test_a_data_set_used_where_it_lies_gets_the_hash_that_dvc_would_give_its_cop
     assert copied.stat().st_nlink == 1
     noted = read_manifest(artifact)
     assert noted is not None
-    assert noted.data_version == fetched.data_version == listing_version(artifact)
+    assert noted.data_version == fetched.data_version == read_listing(artifact).version
     assert noted.fingerprint == fetched.fingerprint
     assert noted.metadata.pop("dvc")["md5"] == kept.record.content.md5
     assert noted == fetched
@@ -191,7 +191,7 @@ def test_photographs_are_copied_below_the_manifest_and_found_again_in_a_clone(
     here = read_location(layout.dataset("mine"))
     assert here.layout == "photographs"
     assert here.root == layout.dataset("mine") / "photographs"
-    assert listing_version(here.root) == before.data_version
+    assert read_listing(here.root).version == before.data_version
     outputs = yaml.safe_load((layout.root / "dataset" / "mine.dvc").read_text())["outs"]
     assert outputs[0]["push"] is False  # nobody said that others may have them
 

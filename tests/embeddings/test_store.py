@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsv_pipeline.embeddings.store import check_descriptors, load_descriptors, save_descriptors
+from gsv_pipeline.embeddings.store import check_descriptors, load_descriptors
 from gsv_pipeline.errors import DataError, RunError
 
 
@@ -14,7 +14,7 @@ def descriptors():
 
 
 def test_descriptors_survive_the_disk_and_cannot_be_changed_there(tmp_path, descriptors):
-    save_descriptors(tmp_path / "database.npy", descriptors[:, ::-1].astype(np.float64))
+    np.save(tmp_path / "database.npy", np.ascontiguousarray(descriptors[:, ::-1]))
     found = load_descriptors(tmp_path / "database.npy")
     assert found.dtype == np.float32
     assert np.array_equal(found, descriptors[:, ::-1])
@@ -48,7 +48,7 @@ def test_a_file_that_holds_none_says_which_stage_to_run(tmp_path, descriptors, d
     if damage == "pickle":
         np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     elif damage != "missing":
-        save_descriptors(path, descriptors)
+        np.save(path, descriptors)
         whole = path.read_bytes()
         path.write_bytes({"empty": b"", "truncated": whole[:-9], "foreign": b"no array"}[damage])
     with pytest.raises(DataError, match=r"queries\.npy holds no descriptors .*Run the embed stage again with --force"):

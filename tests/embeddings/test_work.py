@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from gsv_pipeline.embeddings import work
 from gsv_pipeline.embeddings.shards import Shard
-from gsv_pipeline.embeddings.store import save_descriptors
 from gsv_pipeline.embeddings.work import Extraction
 from gsv_pipeline.errors import DataError
 
@@ -41,7 +40,7 @@ def test_what_was_written_is_what_numpy_would_write(tmp_path):
     extraction = opened(tmp_path)
     fill(extraction)
     extraction.close()
-    save_descriptors(tmp_path / "whole.npy", VALUES)
+    np.save(tmp_path / "whole.npy", VALUES)
     assert extraction.path.read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert extraction.done_rows == ROWS
     assert extraction.pending() == []

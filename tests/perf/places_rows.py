@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from gsv_pipeline.catalog.schema import COLUMNS, place_key
+from gsv_pipeline.catalog.schema import COLUMNS
 from gsv_pipeline.places.arrays import save_arrays
 from gsv_pipeline.places.dataset import Places, load_places
 from gsv_pipeline.places.sampling import PlaceSampler
@@ -25,6 +25,7 @@ from gsv_pipeline.places.select import PLACES_FILE, select_places
 from gsv_pipeline.sources.published import DATAFRAMES
 from tests.perf.full_size import full_size_rows, write_full_size
 from tests.perf.measure import Row, in_turn
+from tests.published import place_key
 
 IMAGES_PER_PLACE: Final = 4
 LIMIT_S: Final = 1.0

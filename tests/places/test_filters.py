@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsv_pipeline.catalog.schema import COLUMNS as CATALOG_COLUMNS
-from gsv_pipeline.catalog.schema import place_key
 from gsv_pipeline.config import PlacesFilter, load_experiment
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.geo import EARTH_RADIUS_M, distance_m
@@ -20,6 +19,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.places.filters import CLAUSES
 from gsv_pipeline.places.select import select_places
 from gsv_pipeline.places.separation import keep_apart
+from tests.published import place_key
 
 METRES_TO_DEGREES = 1 / 111_195.0
 CITIES = ("London", "Melbourne", "PRS")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from gsv_pipeline.benchmarks import BENCHMARKS, held_out_cities
 from gsv_pipeline.catalog.schema import COLUMNS as CATALOG_COLUMNS
-from gsv_pipeline.catalog.schema import place_key
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.places.select import COLUMNS, clauses_json, select_places
 from gsv_pipeline.sources.demo import TRAINING_CITIES
+from tests.published import place_key
 
 SIZES = {"Rome": [4, 6, 3], "Osaka": [5, 4], "Boston": [4, 2, 7, 4]}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.location import image_root, write_location
-from gsv_pipeline.sources.published import ImageName, listing_version, parse_name, read_listing
+from gsv_pipeline.sources.published import ImageName, parse_name, read_listing
 from tests.published import image_name, save_photo, shots_of, write_city
 
 NUMBER = st.integers(0, 9_999_999)
@@ -63,8 +63,8 @@ def first_photo(root):
 
 def test_the_version_of_a_folder_stays_while_nothing_changes(root):
     (root / "notes.txt").touch()
-    assert listing_version(root) == listing_version(root)
-    assert len(listing_version(root)) == 16
+    assert read_listing(root).version == read_listing(root).version
+    assert len(read_listing(root).version) == 16
 
 
 @pytest.mark.parametrize(
@@ -81,33 +81,33 @@ def test_the_version_of_a_folder_stays_while_nothing_changes(root):
     ids=["removed", "added", "moved", "changed", "touched", "csv changed", "csv removed"],
 )
 def test_the_version_of_a_folder_follows_every_change(root, change):
-    before = listing_version(root)
+    before = read_listing(root).version
     change(root)
-    assert listing_version(root) != before
+    assert read_listing(root).version != before
 
 
 def test_files_beside_the_cities_do_not_count(root):
-    before = listing_version(root)
+    before = read_listing(root).version
     (root / "Images" / "readme.txt").touch()
-    assert listing_version(root) == before
+    assert read_listing(root).version == before
 
 
 def test_a_link_that_leads_nowhere_has_a_version_too(root):
-    before = listing_version(root)
+    before = read_listing(root).version
     (root / "Images" / "Rome" / "link.JPG").symlink_to("gone.JPG")
-    assert listing_version(root) != before
+    assert read_listing(root).version != before
 
 
 def test_a_folder_that_is_gone_says_so(tmp_path):
     with pytest.raises(DataError, match=r"moved is gone. Put it back, or fetch the data set again"):
-        listing_version(tmp_path / "moved")
+        read_listing(tmp_path / "moved")
 
 
 def test_links_in_a_circle_end(root):
-    before = listing_version(root)
+    before = read_listing(root).version
     (root / "Images" / "Rome" / "up").symlink_to(root / "Images", target_is_directory=True)
     (root / "Images" / "Rome" / "self.JPG").symlink_to("self.JPG")
-    assert listing_version(root) != before
+    assert read_listing(root).version != before
 
 
 def test_a_subfolder_called_images_does_not_hide_the_rest_of_another_layout(tmp_path):
