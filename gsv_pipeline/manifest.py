@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,8 @@ from gsv_pipeline.layout import MANIFEST, Layout
 
 SCHEMA: Final = 1
 _ABSENT: Final = "nothing"
+_TOLD: Final = 3
+"""Settings that differ, in a message."""
 _OTHER_SETTINGS: Final = "it was made by another configuration"
 
 
@@ -88,9 +90,9 @@ def why_stale(layout: Layout, recipe: Recipe) -> str | None:
     if set(found.inputs) != {layout.key(item.path) for item in recipe.inputs}:
         return f"it was made from other inputs ({', '.join(sorted(found.inputs)) or 'none'})"
     if found.versions != dict(recipe.versions):
-        return f"the code that makes it has a new version ({_difference(found.versions, recipe.versions)})"
+        return f"the code that makes it has a new version ({describe_difference(found.versions, recipe.versions)})"
     if recipe.config is not None and found.config != as_json(recipe.config):
-        return f"{_OTHER_SETTINGS} ({_difference(found.config, as_json(recipe.config))})"
+        return f"{_OTHER_SETTINGS} ({describe_difference(found.config, recipe.config)})"
     return None
 
 
@@ -182,17 +184,15 @@ def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def describe_difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     """The first few settings that differ, `training.epochs: found 3, expected 30`; empty where none does."""
-    return _difference(as_json(found), as_json(expected))
+    differing = list(differences(as_json(found), as_json(expected)))
+    return "; ".join(f"{name}: found {ours}, expected {theirs}" for name, ours, theirs in differing[:_TOLD])
 
 
-def _difference(found: Mapping[str, Any], expected: Mapping[str, Any], prefix: str = "") -> str:
-    parts: list[str] = []
-    for key in sorted({*found, *expected}):
-        ours, theirs = found.get(key, _ABSENT), expected.get(key, _ABSENT)
-        if ours == theirs:
-            continue
-        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-            parts.append(_difference(ours, theirs, f"{prefix}{key}."))
-        else:
-            parts.append(f"{prefix}{key}: found {ours}, expected {theirs}")
-    return "; ".join(parts[:3])
+def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Every setting that differs, by name, with dots for what is nested: the name and both values, or `nothing`."""
+    for key in sorted({*ours, *theirs}):
+        pair = ours.get(key, _ABSENT), theirs.get(key, _ABSENT)
+        if all(isinstance(value, Mapping) for value in pair):
+            yield from differences(*pair, f"{prefix}{key}.")
+        elif pair[0] != pair[1]:
+            yield f"{prefix}{key}", *pair

@@ -1,7 +1,6 @@
 """Principal components of an experiment's descriptors, fitted on its training images, and what they cost in recall."""
 
 import functools
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.options import ExtractionOptions
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.evaluation import DEPTH
+from gsv_pipeline.evaluation.by_dimension import Reduced
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import fingerprint
 from gsv_pipeline.production import Output
@@ -29,23 +29,6 @@ if TYPE_CHECKING:
 
 SMALLEST: Final = 32
 SAMPLE_SEED: Final = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Reduced:
-    """Recall at one size of descriptors.
-
-    Args:
-        dimensions: Numbers per descriptor.
-        whitened: Whether each was divided by its deviation; None: descriptors as they are, nothing reduced.
-        explained: Share of the training images' variance that is kept.
-        recall_at: K -> fraction.
-    """
-
-    dimensions: int
-    whitened: bool | None
-    explained: float
-    recall_at: "Mapping[int, float]"
 
 
 def write_pca(layout: Layout, experiment: Experiment, *, target: Path, sample: int, tracker: Tracker) -> Output:
@@ -145,5 +128,4 @@ def dimensions_of(pca: "Pca") -> list[int]:
 
 def recall_by_size(measured: "Sequence[Reduced]") -> dict[str, float]:
     """`{"256-D as they are": 0.82, "128-D whitened": 0.76, ...}`."""
-    manners = {None: "as they are", True: "whitened", False: "not whitened"}
-    return {f"{item.dimensions}-D {manners[item.whitened]}": round(item.recall_at[1], 4) for item in measured}
+    return {f"{item.dimensions}-D {item.manner}": round(item.recall_at[1], 4) for item in measured}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gsv_pipeline.evaluation.history_file import Entry, Step
+from gsv_pipeline.manifest import differences
 
 DATA: Final = "data"
 SETTINGS: Final = "settings"
@@ -126,15 +127,6 @@ def _surroundings(old: Step, new: Step) -> Iterator[tuple[str, str]]:
         yield PACKAGES, text
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """`training.epochs: 3 → 30`, one for each setting that differs."""
-    found = []
-    for name in sorted({*old, *new}):
-        ours, theirs = old.get(name, _ABSENT), new.get(name, _ABSENT)
-        if ours == theirs:
-            continue
-        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-            found += _differences(ours, theirs, f"{prefix}{name}.")
-        else:
-            found.append(f"{prefix}{name}: {ours} → {theirs}")
-    return found
+    return [f"{name}: {ours} → {theirs}" for name, ours, theirs in differences(old, new)]

@@ -23,7 +23,7 @@ QUERY_BLOCK: Final = 512
 DATABASE_BLOCK: Final = 512
 """Larger blocks multiply no faster, and where 16 bits are multiplied each is converted to them beside itself."""
 
-SCORES_AT_ONCE: Final = 1024
+SCORES_AT_ONCE: Final = 1536
 """Of a query, at most: they are most of the memory that a search takes."""
 
 GROUP: Final = 8

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from matplotlib.ticker import StrMethodFormatter
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.pca import PCA_FILE, Pca, load_pca
 from gsv_pipeline.errors import DataError
+from gsv_pipeline.evaluation.by_dimension import Reduced
 from gsv_pipeline.index.measure import Measured
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_json
@@ -42,16 +43,6 @@ class Choice:
     figure: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Size:
-    """A row of the report about sizes: fields as in `compose.reduction.Reduced`."""
-
-    dimensions: int
-    whitened: bool | None
-    explained: float
-    recall_at: Mapping[int, float]
-
-
 def index_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choice:
     """Each kind of index at its default setting, and the figure of all settings.
 
@@ -79,8 +70,7 @@ def pca_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choice
         DataError: The report is missing or damaged.
     """
     path = layout.pca_report(benchmark, experiment.name) / pca_page.REPORT_FILE
-    rows = _rows(path, _Size, by_number=("recall_at",))
-    sizes: list[Any] = sorted(rows, key=lambda item: (-item.dimensions, item.whitened is not None, not item.whitened))
+    sizes = sorted(_rows(path, Reduced, by_number=("recall_at",)), key=lambda item: item.order)
     kept = [item for item in sizes if item.whitened is not False]
     return Choice(
         {
@@ -90,7 +80,7 @@ def pca_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choice
         markdown_table(
             ["numbers", "", "variance kept, %", *(f"R@{k}, %" for k in _KS)],
             [
-                [f"{item.dimensions:,}", _manner(item), percent(item.explained), *_recalls(item.recall_at)]
+                [f"{item.dimensions:,}", item.manner, percent(item.explained), *_recalls(item.recall_at)]
                 for item in sizes
             ],
         ),
@@ -135,10 +125,6 @@ def _index_cells(item: Measured) -> list[str]:
     shares = (percent(item.recall_at[1]), percent(item.agreement_at[1]))
     size = f"{item.bytes_per_image:,}"
     return [_name(item), index_page.setting_text(item), *shares, *rates, size, f"{item.build_seconds:.1f}"]
-
-
-def _manner(item: _Size) -> str:
-    return {None: "as they are", True: "whitened", False: "not whitened"}[item.whitened]
 
 
 def _recalls(recall_at: Mapping[int, float]) -> list[str]:

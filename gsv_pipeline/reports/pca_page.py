@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 from matplotlib.axes import Axes
 
+from gsv_pipeline.evaluation.by_dimension import Reduced
 from gsv_pipeline.manifest import as_json, write_json
 from gsv_pipeline.reports import rendering
 from gsv_pipeline.reports.figures import ACCENT, INK, MUTED, SIZE, ImageFormat, render
@@ -18,16 +19,7 @@ PAGE_FILE: Final = "pca_report.html"
 FIGURE_FILE: Final = "pca_report.svg"
 
 
-class ReducedRow(Protocol):
-    """What `compose.measure_pca` found at one size."""
-
-    dimensions: Any
-    whitened: Any
-    explained: Any
-    recall_at: Any
-
-
-def write_pca_report(folder: Path, measured: Sequence[Any], *, experiment: str, benchmark: str) -> None:
+def write_pca_report(folder: Path, measured: Sequence[Reduced], *, experiment: str, benchmark: str) -> None:
     """Write `pca_report.json`, the figure and the page.
 
     Args:
@@ -39,29 +31,29 @@ def write_pca_report(folder: Path, measured: Sequence[Any], *, experiment: str, 
     write_json(folder / REPORT_FILE, [as_json(asdict(item)) for item in measured])
     figure = dimension_figure(measured)
     (folder / FIGURE_FILE).write_bytes(figure)
-    rows = sorted(measured, key=lambda item: (-item.dimensions, item.whitened is not None, not item.whitened))
+    rows = sorted(measured, key=lambda item: item.order)
     context = {"experiment": experiment, "benchmark": benchmark, "rows": rows, "figure": image_uri(figure)}
     rendering.write_page(folder / PAGE_FILE, "pca.html", **context)
 
 
-def dimension_figure(measured: Sequence[ReducedRow], *, k: int = 1, image_format: ImageFormat = "svg") -> bytes:
-    """R@k over the number of dimensions, whitened and not; a line across for descriptors as they are."""
-    return render(partial(_draw, measured, k), SIZE, image_format)
+def dimension_figure(measured: Sequence[Reduced], *, image_format: ImageFormat = "svg") -> bytes:
+    """R@1 over the number of dimensions, whitened and not; a line across for descriptors as they are."""
+    return render(partial(_draw, measured), SIZE, image_format)
 
 
-def _draw(measured: Sequence[ReducedRow], k: int, axes: Axes) -> None:
+def _draw(measured: Sequence[Reduced], axes: Axes) -> None:
     for whitened, colour, name in ((True, ACCENT, "whitened"), (False, MUTED, "not whitened")):
-        points = sorted((item.dimensions, 100 * item.recall_at[k]) for item in measured if item.whitened is whitened)
+        points = sorted((item.dimensions, 100 * item.recall_at[1]) for item in measured if item.whitened is whitened)
         axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, linewidth=1.8, label=name)
     for item in measured:
         if item.whitened is None:
             label = f"as they are, {item.dimensions}-D"
-            axes.axhline(100 * item.recall_at[k], color=INK, linewidth=1.2, linestyle="--", label=label)
+            axes.axhline(100 * item.recall_at[1], color=INK, linewidth=1.2, linestyle="--", label=label)
     axes.set_xscale("log", base=2)
     sizes = sorted({item.dimensions for item in measured if item.whitened is not None})
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set_ylim(top=100)
     axes.set_xlabel("numbers per descriptor")
-    axes.set_title(f"R@{k}, %", loc="left", fontsize=10.5, color=MUTED)
+    axes.set_title("R@1, %", loc="left", fontsize=10.5, color=MUTED)
     axes.legend(fontsize=10)
