@@ -27,6 +27,7 @@ def leaderboard(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Mat
     from gsv_pipeline.reports.summaries import leaderboard_table
 
     with explained():
+        pipeline.check_named(context)
         result = stages.write_leaderboard(pipeline.layout(), tracker=pipeline.tracker(context))
         table = leaderboard_table(pipeline.layout())
         return materialized(result, rows="rows", page=LEADERBOARD_PAGE, leaderboard=table)

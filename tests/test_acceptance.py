@@ -86,6 +86,7 @@ def test_the_commands_print_what_they_decided(chain_layout: Layout, capsys: pyte
     assert record.tolerance == pytest.approx(0.02)
     out = capsys.readouterr().out
     assert "demo_test: R@1" in out
+    assert "later ones may lose 2 points" in out
     assert str(chain_layout.accepted("demo_test", "demo")) in out
     assert run([*root, "accept", "demo", *overrides, "--reason", "again"]) == 0
     assert "(before: " in capsys.readouterr().out

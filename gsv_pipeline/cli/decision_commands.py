@@ -38,9 +38,10 @@ def accept(
     """
     chosen = load_experiment(layout, experiment, overrides)
     allowed = None if tolerance is None else tolerance / 100
+    within = "" if tolerance is None else f"; later ones may lose {tolerance:g} points"
     for item in acceptance.accept(layout, chosen, benchmarks=benchmarks, reason=reason, tolerance=allowed):
         before = "" if item.before is None else f" (before: {100 * item.before:.2f})"
-        click.echo(f"{item.benchmark}: R@1 {100 * item.recall:.2f} accepted{before}\n  {item.path}")
+        click.echo(f"{item.benchmark}: R@1 {100 * item.recall:.2f} accepted{before}{within}\n  {item.path}")
 
 
 @click.command()

@@ -9,6 +9,7 @@ import pytest
 from assets.benchmarks import BENCHMARK_ASSETS
 from assets.checks import checks_of
 from assets.dataset import CATALOG_ASSETS, DATASET_ASSETS
+from assets.leaderboard import leaderboard
 from assets.places import places
 from assets.resources import RefusingIOManager
 from assets.results import explained
@@ -108,8 +109,9 @@ def test_a_run_that_names_no_experiment_is_told_how_to(tiny_demo: Path) -> None:
 
 
 def test_a_wrong_name_is_found_before_the_first_benchmark(tiny_demo: Path) -> None:
-    result = materialize(BENCHMARK_ASSETS["demo_test"], root=tiny_demo, tags={"dagster/partition": "dmo"})
-    assert "Did you mean 'demo'" in failure_of(result, "benchmark__demo_test").description
+    for asset, step in ((BENCHMARK_ASSETS["demo_test"], "benchmark__demo_test"), (leaderboard, "leaderboard")):
+        result = materialize(asset, root=tiny_demo, tags={"dagster/partition": "dmo"})
+        assert "Did you mean 'demo'" in failure_of(result, step).description
 
 
 def test_a_changed_experiment_is_refused_until_restart(chain_layout: Layout) -> None:
