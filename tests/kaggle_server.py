@@ -22,10 +22,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gsv_pipeline.sources import kaggle_process
 from tests.serving import serving
 
 API, STORAGE = "api.kaggle.com", "storage.googleapis.com"
@@ -244,3 +246,13 @@ def _tls(path: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(both)
     return context
+
+
+def lead_to(server: KaggleServer, monkeypatch: pytest.MonkeyPatch, *, home: Path) -> None:
+    """Let the client of this process ask `server`: a user without credentials or a cache, no patience between tries."""
+    for name in CLIENT_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**server.environment, "HOME": str(home), "KAGGLE_CONFIG_DIR": str(home)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(kaggle_process, "BACK_OFF_S", (0.0, 0.0))
+    monkeypatch.setattr(kaggle_process, "_POLL_S", 0.02)

@@ -47,12 +47,7 @@ def server(tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()
     with KaggleServer(tmp_path, zipped(CONTENT)) as started:
-        for name in kaggle_server.CLIENT_VARIABLES:
-            monkeypatch.delenv(name, raising=False)
-        for name, value in {**started.environment, "HOME": str(home), "KAGGLE_CONFIG_DIR": str(home)}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(kaggle_process, "BACK_OFF_S", (0.0, 0.0))
-        monkeypatch.setattr(kaggle_process, "_POLL_S", 0.02)
+        kaggle_server.lead_to(started, monkeypatch, home=home)
         yield started
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.sources import kaggle_process
 from tests import kaggle_server
 from tests.e2e.bad_sources.sound import check_replaced, check_sound, nothing_changes, town_files
 from tests.kaggle_server import ARCHIVE, VIEW, KaggleServer
@@ -19,12 +18,7 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KaggleSe
     home = tmp_path / "home"
     home.mkdir()
     with KaggleServer(home, b"") as started:
-        for name in kaggle_server.CLIENT_VARIABLES:
-            monkeypatch.delenv(name, raising=False)
-        for name, value in {**started.environment, "HOME": str(home), "KAGGLE_CONFIG_DIR": str(home)}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(kaggle_process, "BACK_OFF_S", (0.0, 0.0))
-        monkeypatch.setattr(kaggle_process, "_POLL_S", 0.02)
+        kaggle_server.lead_to(started, monkeypatch, home=home)
         yield started
 
 
