@@ -9,6 +9,7 @@ from assets.benchmarks import is_compared, is_scored
 from assets.faiss_index import INDEX_ASSETS
 from assets.reports import report_asset
 from gsv_pipeline import evaluation, reports, stages
+from gsv_pipeline.artifact_files import RECALL_PAGE_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import Layout
 
@@ -57,12 +58,11 @@ def _looks(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
     """The recalls and their page; nothing more than the facts of the stage where the answers are hidden."""
     from gsv_pipeline.reports import summaries
     from gsv_pipeline.reports.history_page import history_markdown
-    from gsv_pipeline.reports.recall_report import PAGE_FILE
 
     if not is_scored(name):
         return {}
     return {
-        "page": PAGE_FILE,
+        "page": RECALL_PAGE_FILE,
         "recall": summaries.recall_table(layout, experiment, name),
         "recall_curve": summaries.recall_figure(layout, experiment, name),
         "recall_over_time": history_markdown(layout, experiment.name, name),

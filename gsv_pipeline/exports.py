@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from gsv_pipeline import compose, recipes
+from gsv_pipeline.artifact_files import ONNX_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.layout import Layout
@@ -61,7 +62,7 @@ def export_model(
         difference = None
         if with_onnx:
             tracker.message("Writing ONNX and comparing it with torch")
-            difference = write_onnx(model, target / compose.ONNX_FILE, height=image.height, width=image.width)
+            difference = write_onnx(model, target / ONNX_FILE, height=image.height, width=image.width)
         card = compose.card_facts(layout, experiment, model, reports=reports, onnx_difference=difference)
         write_model_card(target / compose.CARD_FILE, card)
         return Output({"descriptor_size": card.descriptor_size, "parameters": card.parameters, "onnx": with_onnx})

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gsv_pipeline.artifact_files import EXPERIMENT_FILE
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.layout import DEPTHS, MANIFEST, Layout
 from gsv_pipeline.manifest import Manifest, read_manifest
 from gsv_pipeline.provenance import CHANGES
 
-EXPERIMENT_FILE: Final = "experiment.yaml"
 _REPORTS: Final = "reports"
 _DVC: Final = "dvc"
 _WANDB: Final = "wandb_run"

@@ -11,7 +11,8 @@ from gsv_pipeline.errors import DataError, StaleInputError
 from gsv_pipeline.layout import MANIFEST, Layout
 
 SCHEMA: Final = 1
-_ABSENT: Final = "nothing"
+ABSENT: Final = "nothing"
+_MINUTE: Final = 16  # characters of an ISO time
 _TOLD: Final = 3
 """Settings that differ, in a message."""
 _OTHER_SETTINGS: Final = "it was made by another configuration"
@@ -182,6 +183,11 @@ def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def to_minute(time: str) -> str:
+    """An ISO time for a reader; empty where there is none."""
+    return time[:_MINUTE].replace("T", " ")
+
+
 def describe_difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     """The first few settings that differ, `training.epochs: found 3, expected 30`; empty where none does."""
     differing = list(differences(as_json(found), as_json(expected)))
@@ -191,7 +197,7 @@ def describe_difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Every setting that differs, by name, with dots for what is nested: the name and both values, or `nothing`."""
     for key in sorted({*ours, *theirs}):
-        pair = ours.get(key, _ABSENT), theirs.get(key, _ABSENT)
+        pair = ours.get(key, ABSENT), theirs.get(key, ABSENT)
         if all(isinstance(value, Mapping) for value in pair):
             yield from differences(*pair, f"{prefix}{key}.")
         elif pair[0] != pair[1]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import compose, recipes
+from gsv_pipeline.artifact_files import PREDICTIONS_FILE, RECALL_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.options import ExtractionOptions
 from gsv_pipeline.errors import ConfigError
@@ -348,7 +349,7 @@ def evaluate(
                 **changed,
                 **logged,
             },
-            version_files=("recall.json", "predictions.npy"),
+            version_files=(RECALL_FILE, PREDICTIONS_FILE),
         )
 
     def remember() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gsv_pipeline import cli, recipes, stages
-from gsv_pipeline.compose.names import CALLABLE_FILE, EXPERIMENT_FILE
+from gsv_pipeline.artifact_files import CALLABLE_FILE, EXPERIMENT_FILE
 from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.errors import ConfigError, StaleInputError
 from gsv_pipeline.layout import Layout

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from gsv_pipeline import compose, recipes
+from gsv_pipeline.artifact_files import MODEL_FILE, TRAINING_HISTORY_FILE
 from gsv_pipeline.audits import Verdict
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.store import (
@@ -35,7 +36,7 @@ def audit_checkpoint(layout: Layout, experiment: Experiment, *, tracker: Tracker
     reload = _weights_reload(layout, experiment)
     if experiment.training is None:
         return {"finite_loss": _IMPORTED, "weights_reload": reload, "beats_untrained": _IMPORTED}
-    log = json.loads((folder / compose.HISTORY_FILE).read_text(encoding="utf-8"))
+    log = json.loads((folder / TRAINING_HISTORY_FILE).read_text(encoding="utf-8"))
     losses = np.array([row["loss"] for row in log["history"]], dtype=np.float64)
     bad = int((~np.isfinite(losses)).sum())
     facts = {"steps": len(losses), "first": round(float(losses[0]), 4), "last": round(float(losses[-1]), 4)}
@@ -91,7 +92,7 @@ def _weights_reload(layout: Layout, experiment: Experiment) -> Verdict:
         return Verdict(passed=True, message="A callable keeps its own weights; it was asked once.")
     model = compose.build_model_of(experiment, seed=compose.UNTRAINED_SEED, pretrained=False)
     try:
-        load_checkpoint(layout.checkpoint(experiment.name) / compose.MODEL_FILE, model)
+        load_checkpoint(layout.checkpoint(experiment.name) / MODEL_FILE, model)
     except DataError as error:
         return Verdict(passed=False, message=str(error))
     bad = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]

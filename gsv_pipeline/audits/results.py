@@ -6,10 +6,11 @@ from itertools import pairwise
 
 from gsv_pipeline import recipes
 from gsv_pipeline.acceptance import judge_report
+from gsv_pipeline.artifact_files import RECALL_FILE
 from gsv_pipeline.audits import Verdict
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.evaluation.history import finished_reports
-from gsv_pipeline.evaluation.score import RECALL_FILE, load_baselines, load_score
+from gsv_pipeline.evaluation.score import load_baselines, load_score
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import require
 from gsv_pipeline.reports.leaderboard import LEADERBOARD_FILE

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.lineage import Link
+from gsv_pipeline.manifest import to_minute
 from gsv_pipeline.sources.disk import human_bytes
 from gsv_pipeline.standing import FAILED, INTERRUPTED, MISSING, ORPHAN, PRESENT, RUNNING, STALE, Standing
 
@@ -32,7 +33,6 @@ _COLOURS: Final = {
 }
 _ENDLESS: Final = 100_000
 """Columns of what is not a terminal (a log, a file, another program): a name that is folded is not found by grep."""
-_MINUTE: Final = 16  # characters of an ISO time
 _INDENT: Final = "    "
 _OWN: Final = ("version", "made", "seed", "experiment", "W&B run", "DVC md5")
 """Facts of a lineage that are told of every artifact."""
@@ -57,7 +57,7 @@ def standing_table(rows: Sequence[Standing], *, title: str) -> Table:
             Text(row.key),
             Text(row.state, style=_COLOURS[row.state]),
             human_bytes(row.bytes) if row.bytes else "",
-            when(row.created),
+            to_minute(row.created),
             Text(row.cause or (row.command if row.state == MISSING else "")),
         )
     return table
@@ -131,7 +131,7 @@ def _facts(link: Link) -> dict[str, str]:
     commit = f"{link.commit}{', with changes that no commit holds' if link.is_dirty else ''}"
     return {
         "version": f"{link.version}, settings and inputs {made.fingerprint}",
-        "made": f"{when(made.created)} in {made.wall_seconds:g} s",
+        "made": f"{to_minute(made.created)} in {made.wall_seconds:g} s",
         "seed": "" if link.seed is None else str(link.seed),
         "experiment": str(link.experiment_yaml or ""),
         "code": f"gsv-pipeline {origin.get('gsv_pipeline', 'unknown')}, commit {commit or 'unknown'}",
@@ -143,11 +143,6 @@ def _facts(link: Link) -> dict[str, str]:
         "W&B run": ", ".join(link.wandb_runs),
         "DVC md5": link.snapshot,
     }
-
-
-def when(time: str) -> str:
-    """An ISO time to the minute; empty where there is none."""
-    return time[:_MINUTE].replace("T", " ")
 
 
 def _condensed(rows: Sequence[Standing]) -> list[Standing]:

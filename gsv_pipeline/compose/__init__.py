@@ -28,15 +28,7 @@ from gsv_pipeline.compose.models import (
     load_model,
     model_arguments,
 )
-from gsv_pipeline.compose.names import (
-    CALLABLE_FILE,
-    HISTORY_FILE,
-    METRICS_FILE,
-    MODEL_FILE,
-    ONNX_FILE,
-    UNTRAINED,
-    UNTRAINED_SEED,
-)
+from gsv_pipeline.compose.names import UNTRAINED, UNTRAINED_SEED
 from gsv_pipeline.compose.recomputed import changed_answers
 from gsv_pipeline.compose.reduction import measure_pca, recall_by_size, refuse_without_training, write_pca
 from gsv_pipeline.compose.scoring import log_evaluation, predict_only, score_experiment
@@ -45,12 +37,7 @@ from gsv_pipeline.compose.showing import what_to_show
 from gsv_pipeline.compose.training import assist_training, write_checkpoint
 
 __all__ = [
-    "CALLABLE_FILE",
     "CARD_FILE",
-    "HISTORY_FILE",
-    "METRICS_FILE",
-    "MODEL_FILE",
-    "ONNX_FILE",
     "UNTRAINED",
     "UNTRAINED_SEED",
     "assemble_benchmark",

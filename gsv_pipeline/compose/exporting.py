@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import recipes
+from gsv_pipeline.artifact_files import ONNX_FILE, RECALL_FILE
 from gsv_pipeline.compose.models import input_versions
-from gsv_pipeline.compose.names import ONNX_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_json, read_manifest, require, why_stale
@@ -78,7 +78,7 @@ def card_facts(
 
 
 def _recall(report: ReportOnDisk) -> "CardRecall":
-    from gsv_pipeline.evaluation.score import RECALL_FILE, load_score
+    from gsv_pipeline.evaluation.score import load_score
     from gsv_pipeline.reports.model_card import CardRecall
 
     score, facts = load_score(report.folder), read_json(report.folder / RECALL_FILE)

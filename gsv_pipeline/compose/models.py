@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
-from gsv_pipeline.compose.names import CALLABLE_FILE, EXPERIMENT_FILE, MODEL_FILE, UNTRAINED_SEED
+from gsv_pipeline.artifact_files import CALLABLE_FILE, EXPERIMENT_FILE, MODEL_FILE
+from gsv_pipeline.compose.names import UNTRAINED_SEED
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.hardware import choose_device

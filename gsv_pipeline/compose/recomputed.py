@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
+from gsv_pipeline.artifact_files import PREDICTIONS_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
@@ -69,7 +70,7 @@ def _stored(folder: Path) -> "tuple[Ints, Floats] | None":
     """[Q, K] predictions and similarities; None where they are gone or damaged, which a new report mends."""
     import numpy as np
 
-    from gsv_pipeline.evaluation.score import PREDICTIONS_FILE, SIMILARITIES_FILE
+    from gsv_pipeline.evaluation.score import SIMILARITIES_FILE
 
     try:
         return np.load(folder / PREDICTIONS_FILE), np.load(folder / SIMILARITIES_FILE)

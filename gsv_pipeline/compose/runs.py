@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from gsv_pipeline import recipes
+from gsv_pipeline.artifact_files import TRAINING_LOG_FILE
 from gsv_pipeline.benchmarks import FOLDERS
 from gsv_pipeline.compose.models import input_versions
-from gsv_pipeline.compose.names import METRICS_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.manifest import Recipe
@@ -139,7 +139,7 @@ def keep_logs(
             numbers = {f"{prefix}{name}": value for name, value in row.items() if name != STEP}
             rows.setdefault(int(row[STEP]), {}).update(numbers)
     write_rows(target / METRICS_TABLE, rows)
-    lines = JsonLinesTracker(target / METRICS_FILE)
+    lines = JsonLinesTracker(target / TRAINING_LOG_FILE)
     for step in sorted(rows):
         lines.log(rows[step], step)
     if (state / GALLERY_FOLDER).is_dir():

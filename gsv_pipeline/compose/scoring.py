@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gsv_pipeline import recipes
+from gsv_pipeline.artifact_files import MSLS_FILE, PREDICTIONS_FILE
 from gsv_pipeline.compose.runs import describe_run, run_facts
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.evaluation import DEPTH
@@ -46,14 +47,14 @@ def predict_only(layout: Layout, experiment: Experiment, benchmark: str, *, targ
     Raises:
         DataError: The index is damaged, or of another model than the queries.
     """
-    from gsv_pipeline.evaluation.prediction_files import MSLS_FILE, write_msls
+    from gsv_pipeline.evaluation.prediction_files import write_msls
 
     found = _retrieve(layout, experiment, benchmark, target=target)
     write_msls(target / MSLS_FILE, found.data, found.predictions)
     write_json(target / FACTS_FILE, found.facts)
     return Output(
         {"queries": len(found.data.queries), "recall": "hidden", "to_hand_in": MSLS_FILE},
-        version_files=(MSLS_FILE, "predictions.npy"),
+        version_files=(MSLS_FILE, PREDICTIONS_FILE),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gsv_pipeline.artifact_files import PREDICTIONS_FILE, RECALL_FILE
 from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.models import load_model
 from gsv_pipeline.config import Experiment
@@ -84,8 +85,8 @@ def what_to_show(layout: Layout, experiment: Experiment, benchmark: str, *, targ
     """Costs, which go into `target` for the leaderboard too, where the model looks, and what was skipped."""
     import numpy as np
 
-    from gsv_pipeline.evaluation.score import PREDICTIONS_FILE, RECALL_FILE
     from gsv_pipeline.reports.collect import COST_FILE
+    from gsv_pipeline.reports.facts import skipped_words
     from gsv_pipeline.reports.recall_report import Shown
 
     model = load_model(layout, experiment)
@@ -99,17 +100,7 @@ def what_to_show(layout: Layout, experiment: Experiment, benchmark: str, *, targ
         with_images=with_images,
         look=looker(experiment, model),
         costs=cost_in_words(cost, experiment=experiment, descriptor_size=int(facts["descriptor_size"])),
-        skipped=_skipped(facts.get("broken_images") or {}),
-    )
-
-
-def _skipped(broken: Mapping[str, int]) -> str:
-    if not broken:
-        return ""
-    counts = " and ".join(f"{count:,} of the {side}" for side, count in sorted(broken.items()))
-    return (
-        f"Broken images were let pass (--skip-broken): {counts}. They are never found, and a query among them counts "
-        "as a miss. These recalls are not those of the whole benchmark."
+        skipped=skipped_words(facts),
     )
 
 

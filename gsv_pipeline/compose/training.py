@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
+from gsv_pipeline.artifact_files import EXPERIMENT_FILE, MODEL_FILE, TRAINING_HISTORY_FILE, TRAINING_LOG_FILE
 from gsv_pipeline.benchmarks.choice import how_to_validate
 from gsv_pipeline.compose.decoded import keep_decoded
 from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.gallery import ValidationGallery
 from gsv_pipeline.compose.interrupted import open_state
 from gsv_pipeline.compose.models import build_model_of, record_callable
-from gsv_pipeline.compose.names import EXPERIMENT_FILE, HISTORY_FILE, METRICS_FILE, MODEL_FILE
 from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs, run_facts
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.hardware import choose_device
@@ -112,8 +112,8 @@ def train_model(
     identity = fingerprint(layout, recipe)
     ours = {"identity": identity, "config": recipe.config, "restart": restart}
     state = open_state(layout, experiment, ours, replace=replace, tracker=tracker)
-    memory = RunMemory.open(state / MEMORY_FILE, log=state / METRICS_FILE)
-    logs = Trackers(tracker, JsonLinesTracker(state / METRICS_FILE), CsvTracker(state / METRICS_TABLE))
+    memory = RunMemory.open(state / MEMORY_FILE, log=state / TRAINING_LOG_FILE)
+    logs = Trackers(tracker, JsonLinesTracker(state / TRAINING_LOG_FILE), CsvTracker(state / METRICS_TABLE))
     description = describe_run(
         layout,
         experiment,
@@ -132,7 +132,7 @@ def train_model(
         _log_weights(run, model, folder=state, name=experiment.name, metadata=_known(done, description))
     keep_logs(state, target, history=done.history, validations=done.validations)
     history = {"history": done.history, "validations": done.validations, "best_step": done.best_step}
-    write_json(target / HISTORY_FILE, history)
+    write_json(target / TRAINING_HISTORY_FILE, history)
     recalls = {name: round(value, 4) for name, value in _best_recalls(done).items()}
     return {
         "steps": done.step,

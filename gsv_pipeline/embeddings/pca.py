@@ -1,6 +1,5 @@
 """Principal components of descriptors, with whitening: shorter descriptors, fitted on training images alone."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,10 +8,10 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.embeddings.blocks import blocks
 from gsv_pipeline.errors import DataError
 
 PCA_FILE: Final = "pca.npz"
-BLOCK_ROWS: Final = 2048
 LEAST_VARIANCE: Final = 1e-9
 """Of the largest: what varies less is rounding, and whitening would blow it up."""
 
@@ -62,7 +61,7 @@ class Pca:
         scale = 1.0 / np.sqrt(self.variances[:dimensions]) if whiten else np.ones(dimensions, dtype=np.float32)
         turn = (self.components[:dimensions] * scale[:, None]).T.astype(np.float32)  # [D, k]
         reduced = np.empty((len(descriptors), dimensions), dtype=np.float32)
-        for start, block in _blocks(descriptors):
+        for start, block in blocks(descriptors):
             found = (block - self.mean) @ turn
             found[~block.any(axis=1)] = 0.0
             reduced[start : start + len(block)] = found / np.maximum(
@@ -80,7 +79,7 @@ def fit_pca(descriptors: Float) -> Pca:
     rows, size = descriptors.shape
     if rows < 2:
         raise DataError(f"Principal components need two descriptors at least, and there are {rows}.")
-    mean = sum((block.sum(axis=0, dtype=np.float64) for _, block in _blocks(descriptors)), np.zeros(size)) / rows
+    mean = sum((block.sum(axis=0, dtype=np.float64) for _, block in blocks(descriptors)), np.zeros(size)) / rows
     # The smaller of two products has the same components.
     values, vectors = np.linalg.eigh(_scatter(descriptors, mean) if size <= rows else _gram(descriptors, mean))
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
@@ -122,15 +121,10 @@ def load_pca(path: Path) -> Pca:
         raise DataError(f"{path} holds no principal components ({error}). Fit them again with --force.") from error
 
 
-def _blocks(descriptors: Float) -> Iterator[tuple[int, Float]]:
-    for start in range(0, len(descriptors), BLOCK_ROWS):
-        yield start, np.asarray(descriptors[start : start + BLOCK_ROWS], dtype=np.float32)
-
-
 def _scatter(descriptors: Float, mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[D, D]."""
     found = np.zeros((len(mean), len(mean)))
-    for _, block in _blocks(descriptors):
+    for _, block in blocks(descriptors):
         centred = block - mean
         found += centred.T @ centred
     return found

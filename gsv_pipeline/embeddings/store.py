@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.embeddings.blocks import blocks
 from gsv_pipeline.errors import DataError, RunError, few
 from gsv_pipeline.manifest import read_json, write_json
 
@@ -15,7 +16,6 @@ QUERIES_FILE: Final = "queries.npy"
 BROKEN_FILE: Final = "broken.json"
 NORM_TOLERANCE: Final = 1e-3
 
-_BLOCK_ROWS: Final = 4096
 _SHOWN: Final = 5
 
 Float = npt.NDArray[np.float32]
@@ -70,8 +70,7 @@ def check_batch(descriptors: Float, names: Sequence[str], *, what: str) -> None:
 def row_norms(descriptors: Float) -> npt.NDArray[np.float64]:
     """[N] lengths, read a block at a time; NaN or infinity where a value is none."""
     norms = np.empty(len(descriptors), dtype=np.float64)
-    for start in range(0, len(descriptors), _BLOCK_ROWS):
-        block = np.asarray(descriptors[start : start + _BLOCK_ROWS], dtype=np.float32)
+    for start, block in blocks(descriptors):
         squares = np.einsum("nd,nd->n", block, block, dtype=np.float64)
         norms[start : start + len(block)] = np.sqrt(squares)
     return norms

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from gsv_pipeline.artifact_files import RECALL_FILE
 from gsv_pipeline.evaluation.history_file import Drift, Entry, Step, append_entry, read_history
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.lineage import trace, walk
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 KS: Final = (1, 5, 10, 20)
-RECALL_FILE: Final = "recall.json"
-"""As in `score.py`, which imports pandas: a look at what is there must stay quick."""
 _SURROUNDINGS: Final = ("git", "gsv_pipeline", "packages", "python", "device", "cpus")
 
 

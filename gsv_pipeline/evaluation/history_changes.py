@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gsv_pipeline.evaluation.history_file import Entry, Step
-from gsv_pipeline.manifest import differences
+from gsv_pipeline.manifest import ABSENT, differences
 
 DATA: Final = "data"
 SETTINGS: Final = "settings"
@@ -26,7 +26,6 @@ KINDS: Final[Mapping[str, str]] = {
 _DATA_STAGES: Final = ("dataset", "catalog", "benchmark")
 _FOLLOWS_DATA: Final = ("names", "files")
 """Settings of a catalog that are hashes of its data set."""
-_ABSENT: Final = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def _has_changed(key: str, before: Mapping[str, Step], after: Mapping[str, Step]
 
 
 def _version(step: Step | None) -> str:
-    return step.version if step else _ABSENT
+    return step.version if step else ABSENT
 
 
 def _settings(key: str, old: Step, new: Step) -> list[tuple[str, str]]:

@@ -11,7 +11,6 @@ from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.errors import DataError
 
 PARQUET_FILE: Final = "predictions.parquet"
-MSLS_FILE: Final = "msls_predictions.txt"
 
 Ints = npt.NDArray[np.int64]
 

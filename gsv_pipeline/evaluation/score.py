@@ -8,16 +8,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.artifact_files import PREDICTIONS_FILE, RECALL_FILE, RECALL_METRICS_FILE
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.evaluation import DEPTH
 from gsv_pipeline.evaluation.intervals import recall_interval
 from gsv_pipeline.evaluation.recall import KS, first_hits
 from gsv_pipeline.manifest import read_json, write_json
 
-RECALL_FILE: Final = "recall.json"
-METRICS_FILE: Final = "metrics.json"
 BASELINES_FILE: Final = "baselines.json"
-PREDICTIONS_FILE: Final = "predictions.npy"
 SIMILARITIES_FILE: Final = "similarities.npy"
 
 
@@ -54,7 +52,7 @@ def save_predictions(folder: Path, predictions: npt.NDArray[np.int64], similarit
 def save_score(folder: Path, score: Score, facts: Mapping[str, Any]) -> None:
     """Write `recall.json` (everything) and `metrics.json` (R@1, 5, 10, 20: what `dvc metrics show` prints)."""
     write_json(folder / RECALL_FILE, {**_to_json(score), **facts})
-    write_json(folder / METRICS_FILE, {f"R@{k}": round(score.recall_at[k], 4) for k in KS})
+    write_json(folder / RECALL_METRICS_FILE, {f"R@{k}": round(score.recall_at[k], 4) for k in KS})
 
 
 def load_score(folder: Path) -> Score:

@@ -1,15 +1,14 @@
 """FAISS indexes for deployment: smaller or quicker than the exact one, and not always right."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import faiss
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.embeddings.blocks import blocks
 from gsv_pipeline.errors import DataError
 
-BLOCK_ROWS: Final = 8192
 LEAST_VECTORS: Final = 16
 POINTS_PER_CELL: Final = 39
 """FAISS's own floor for clustering; with fewer it warns that cells are badly placed."""
@@ -87,14 +86,9 @@ def _filled(index: Any, descriptors: Float) -> Any:
     if hasattr(index, "cp"):
         index.cp.min_points_per_centroid = 1
     index.train(np.ascontiguousarray(descriptors[drawn], dtype=np.float32))
-    for block in _blocks(descriptors):
+    for _, block in blocks(descriptors):
         index.add(block)
     return index
-
-
-def _blocks(descriptors: Float) -> Iterator[Float]:
-    for start in range(0, len(descriptors), BLOCK_ROWS):
-        yield np.ascontiguousarray(descriptors[start : start + BLOCK_ROWS], dtype=np.float32)
 
 
 def _divisor(size: int, wanted: int) -> int:

@@ -76,11 +76,7 @@ def vectors_of(index: Any) -> tuple[Float, Ints]:
     if not isinstance(inner, faiss.IndexFlat):
         raise DataError(f"A {type(index).__name__} is no flat index. Run the index stage with --force.")
     vectors = faiss.rev_swig_ptr(inner.get_xb(), inner.ntotal * inner.d).reshape(inner.ntotal, inner.d)
-    rows = (
-        faiss.vector_to_array(index.id_map)
-        if inner is not index and hasattr(index, "id_map")
-        else np.arange(index.ntotal)
-    )
+    rows = faiss.vector_to_array(index.id_map) if hasattr(index, "id_map") else np.arange(index.ntotal)
     return vectors, rows.astype(np.int64)
 
 

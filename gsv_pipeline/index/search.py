@@ -49,7 +49,6 @@ def exact_search(
     *,
     missing: Sequence[int] | Ints = (),
     rows: Ints | None = None,
-    device: str | None = None,
 ) -> tuple[Ints, Float]:
     """The `k` nearest database rows of each query by Euclidean distance, best first: FAISS's flat order, ties excluded.
 
@@ -59,13 +58,12 @@ def exact_search(
         k: How many.
         missing: Rows of `database` without a descriptor, which are never found.
         rows: [N] what each row of `database` is called in the predictions; its number if None.
-        device: Where to multiply; the best one if None.
 
     Returns:
         Predictions [Q, k] int64 and cosine similarities [Q, k] float32; -1 in both where nothing is left to find.
     """
     k = min(k, len(database))
-    place = torch.device(device or choose_device())
+    place = torch.device(choose_device())
     with float32_products("highest"):
         halves = half_squares(database)
         halves[np.asarray(missing, dtype=np.int64)] = np.inf

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-BLOCK_ROWS = 2048
+from gsv_pipeline.embeddings.blocks import blocks
 
 Float = npt.NDArray[np.float32]
 
@@ -22,7 +22,6 @@ def as_tensor(array: Float) -> Tensor:
 def half_squares(vectors: Float) -> Float:
     """[N] |x|²/2 of [N, D], read a block at a time."""
     halves = np.empty(len(vectors), dtype=np.float32)
-    for start in range(0, len(vectors), BLOCK_ROWS):
-        block = as_tensor(vectors[start : start + BLOCK_ROWS])
-        halves[start : start + len(block)] = torch.linalg.vector_norm(block, dim=1).square() / 2
+    for start, block in blocks(vectors):
+        halves[start : start + len(block)] = torch.linalg.vector_norm(as_tensor(block), dim=1).square() / 2
     return halves

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.places import epoch_length
 from gsv_pipeline.places.dataset import Places
 
 Ints = npt.NDArray[np.int64]
@@ -55,13 +56,12 @@ class PlaceSampler:
     @property
     def num_labels(self) -> int:
         """Distinct labels in an epoch."""
-        return self.places.num_places * (2 if self.mirrored_places else 1)
+        return epoch_length.num_labels(self.places.num_places, mirrored=self.mirrored_places)
 
     @property
     def batches_per_epoch(self) -> int:
         """Batches in every epoch; a last batch of a single place is dropped, since it holds no negative."""
-        full, rest = divmod(self.num_labels, self.places_per_batch)
-        return full + (rest > 1)
+        return epoch_length.batches_per_epoch(self.num_labels, self.places_per_batch)
 
     def epoch(self, epoch: int) -> list[PlaceBatch]:
         """All batches of `epoch` (0-based)."""

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from gsv_pipeline.artifact_files import RECALL_FILE, RECALL_PAGE_FILE
 from gsv_pipeline.benchmarks.own import benchmark_rows
 from gsv_pipeline.evaluation.outcomes import Outcomes, compare_outcomes, load_outcomes
-from gsv_pipeline.evaluation.score import RECALL_FILE, Score, load_baselines, load_score
+from gsv_pipeline.evaluation.score import Score, load_baselines, load_score
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_json
 from gsv_pipeline.reports import tables
 from gsv_pipeline.reports.data import LeaderboardRow
 from gsv_pipeline.reports.facts import chose_checkpoint
-from gsv_pipeline.reports.recall_report import PAGE_FILE
 
 COST_FILE: Final = "cost.json"
 
@@ -35,7 +35,7 @@ def collect_rows(layout: Layout, reports: Mapping[Path, Manifest]) -> list[Leade
                 benchmark=name,
                 recall_at=score.recall_at,
                 interval_at=score.interval_at,
-                report=f"../{layout.key(folder)}/{PAGE_FILE}",
+                report=f"../{layout.key(folder)}/{RECALL_PAGE_FILE}",
                 trained_on=values.get("trained_on", ""),
                 descriptor_size=int(values["descriptor_size"]),
                 created=manifest.created,

@@ -36,6 +36,19 @@ def number_words(stored: Mapping[str, Any]) -> str:
     return _NUMBERS.get(precision, precision)
 
 
+def skipped_words(stored: Mapping[str, Any]) -> str:
+    """How many images had no descriptor, from what `recall.json` says; empty where all had one."""
+    counts = " and ".join(
+        f"{count:,} of the {side}" for side, count in sorted((stored.get("broken_images") or {}).items())
+    )
+    if not counts:
+        return ""
+    return (
+        f"Broken images were let pass (--skip-broken): {counts}. They are never found, and a query among them counts "
+        "as a miss. These recalls are not those of the whole benchmark."
+    )
+
+
 def retrieval_facts(stored: Mapping[str, Any], *, depth: int) -> dict[str, str]:
     """How the descriptors were made and searched.
 

@@ -9,6 +9,7 @@ from gsv_pipeline.evaluation.history import histories
 from gsv_pipeline.evaluation.history_changes import KINDS, Change, changes
 from gsv_pipeline.evaluation.history_file import Entry, read_history
 from gsv_pipeline.layout import Layout
+from gsv_pipeline.manifest import to_minute
 from gsv_pipeline.reports import rendering, tables
 from gsv_pipeline.reports.history_figure import history_figure, letter_of
 from gsv_pipeline.reports.previews import figure_markdown
@@ -17,7 +18,6 @@ from gsv_pipeline.reports.thumbnails import image_uri
 NO_HISTORY: Final = "There is no history yet: it begins with the first recall report."
 FIRST: Final = "the first one"
 NOTHING: Final = "nothing that is known"
-_MINUTE: Final = 16  # characters of an ISO time
 _MARKDOWN_ROWS: Final = 20
 
 
@@ -40,7 +40,7 @@ class HistoryRow:
     @property
     def when(self) -> str:
         """To the minute, for a reader."""
-        return self.entry.date[:_MINUTE].replace("T", " ")
+        return to_minute(self.entry.date)
 
     @property
     def step(self) -> str:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gsv_pipeline.artifact_files import RECALL_METRICS_FILE
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.evaluation.breakdown import Group, recall_by_group
 from gsv_pipeline.evaluation.localisation import Localisation, localise, turns
 from gsv_pipeline.evaluation.precision import PrecisionCurve, precision_curve
 from gsv_pipeline.evaluation.recall import first_hits
-from gsv_pipeline.evaluation.score import METRICS_FILE
 from gsv_pipeline.geo import distance_m
 from gsv_pipeline.manifest import read_json, write_json
 from gsv_pipeline.reports.published_results import PublishedRow
@@ -92,7 +92,7 @@ def metrics_of(measures: Measures) -> dict[str, float]:
 
 def write_metrics(folder: Path, measures: Measures) -> None:
     """Put what `metrics_of` says beside the recalls that `metrics.json` holds already."""
-    path = folder / METRICS_FILE
+    path = folder / RECALL_METRICS_FILE
     write_json(path, {**read_json(path), **metrics_of(measures)})
 
 

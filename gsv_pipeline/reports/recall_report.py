@@ -10,19 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gsv_pipeline.artifact_files import PREDICTIONS_FILE, RECALL_FILE, RECALL_PAGE_FILE, TRAINING_HISTORY_FILE
 from gsv_pipeline.benchmarks import BenchmarkRow
 from gsv_pipeline.benchmarks.images import paths_of
 from gsv_pipeline.benchmarks.own import benchmark_row
 from gsv_pipeline.benchmarks.seen import benchmark_of
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.store import QUERIES_FILE, load_broken
-from gsv_pipeline.evaluation.score import (
-    PREDICTIONS_FILE,
-    RECALL_FILE,
-    SIMILARITIES_FILE,
-    Score,
-    save_baselines,
-)
+from gsv_pipeline.evaluation.score import SIMILARITIES_FILE, Score, save_baselines
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_json
 from gsv_pipeline.reports.curves import write_curves
@@ -34,9 +29,7 @@ from gsv_pipeline.reports.measures import distances_to, measure, write_metrics
 from gsv_pipeline.reports.page import queries_shown, write_report
 from gsv_pipeline.reports.published_results import beside_published
 
-PAGE_FILE: Final = "report.html"
 MARKDOWN_FILE: Final = "report.md"
-HISTORY_FILE: Final = "history.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ def write_recall_report(
         report = _with_looks(report, shown.look)
     save_baselines(target, baselines)
     write_metrics(target, report.measures)
-    write_report(target / PAGE_FILE, report)
+    write_report(target / RECALL_PAGE_FILE, report)
     write_markdown(target / MARKDOWN_FILE, report)
     write_curves(target, report.rows, report.measures)
 
@@ -159,7 +152,7 @@ def recall_row(score: Score, *, is_baseline: bool = False) -> RecallRow:
 
 def training_curve(checkpoint: Path) -> TrainingCurve:
     """What training logged; an empty curve for imported weights."""
-    path = checkpoint / HISTORY_FILE
+    path = checkpoint / TRAINING_HISTORY_FILE
     if not path.is_file():
         return TrainingCurve()
     log = read_json(path)

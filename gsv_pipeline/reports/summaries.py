@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from gsv_pipeline.artifact_files import RECALL_FILE
 from gsv_pipeline.benchmarks.data import load_benchmark
 from gsv_pipeline.benchmarks.images import root_of
 from gsv_pipeline.benchmarks.own import benchmark_row
@@ -15,14 +16,14 @@ from gsv_pipeline.catalog.report import ValidationReport, read_report
 from gsv_pipeline.catalog.schema import CATALOG_FILE, QUARANTINE_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import DataError
-from gsv_pipeline.evaluation.score import RECALL_FILE, load_baselines, load_score
+from gsv_pipeline.evaluation.score import load_baselines, load_score
 from gsv_pipeline.images import SUFFIXES
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_json
 from gsv_pipeline.places.select import PLACES_FILE
 from gsv_pipeline.reports import figures, places_data, places_figures, tables
 from gsv_pipeline.reports.data import RecallRow
-from gsv_pipeline.reports.facts import number_words, variant_of
+from gsv_pipeline.reports.facts import number_words, skipped_words, variant_of
 from gsv_pipeline.reports.leaderboard import LEADERBOARD_FILE
 from gsv_pipeline.reports.places_page import LeftOver, filter_steps
 from gsv_pipeline.reports.previews import contact_sheet_markdown, figure_markdown
@@ -166,15 +167,9 @@ def recall_table(layout: Layout, experiment: Experiment, benchmark: str) -> str:
         f"**{benchmark}**: {tables.markdown_cell(variant_of(benchmark_row(layout, benchmark)))}.",
         tables.recall_table_markdown(_recall_rows(folder)),
         f"Descriptors computed in {precise}." if precise else "",
-        _skipped(stored.get("broken_images") or {}),
+        skipped_words(stored),
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def _skipped(broken: Mapping[str, int]) -> str:
-    """How many images had no descriptor; the page names them."""
-    counts = " and ".join(f"{count:,} of the {side}" for side, count in sorted(broken.items()))
-    return f"Not of the whole benchmark: {counts} are broken and were let pass (--skip-broken)." if counts else ""
 
 
 def recall_figure(layout: Layout, experiment: Experiment, benchmark: str) -> str:

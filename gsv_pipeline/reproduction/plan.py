@@ -8,9 +8,10 @@ from typing import Any, Final
 import yaml
 
 from gsv_pipeline import recipes
+from gsv_pipeline.artifact_files import RECALL_FILE
 from gsv_pipeline.embeddings import PRECISION
 from gsv_pipeline.errors import ConfigError, DataError, few
-from gsv_pipeline.evaluation.history import RECALL_FILE, recorded_steps
+from gsv_pipeline.evaluation.history import recorded_steps
 from gsv_pipeline.evaluation.history_file import Step
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.lineage import Link, find_artifact, trace, walk

@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from gsv_pipeline.artifact_files import TRAINING_LOG_FILE
 from gsv_pipeline.errors import StoppedError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest
+from gsv_pipeline.places.epoch_length import batches_per_epoch, num_labels
 
-TRAINING_LOG: Final = "metrics.jsonl"
 """Of a training, beside its state: a line for each step."""
 _STEP: Final = "step"
 _ROUNDING_S: Final = 1.0
@@ -99,7 +100,7 @@ def is_finished(work: Path, made: Manifest | None, identity: str = "") -> bool:
 def last_step(state: Path) -> int:
     """The last step that an interrupted training has logged; 0 before the first."""
     try:
-        with (state / TRAINING_LOG).open("rb") as file:
+        with (state / TRAINING_LOG_FILE).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").split("\n")
     except OSError:
@@ -108,15 +109,14 @@ def last_step(state: Path) -> int:
 
 
 def total_steps(training: Mapping[str, Any], places: int) -> int:
-    """Steps of a whole training, as `places.sampling` counts them.
+    """Steps of a whole training.
 
     Args:
         training: Its settings, as a manifest has them.
         places: How many there are.
     """
-    labels = places * (2 if training.get("mirrored_places") else 1)
-    full, rest = divmod(labels, int(training["places_per_batch"]))
-    return int(training["epochs"]) * (full + (rest > 1))
+    labels = num_labels(places, mirrored=bool(training.get("mirrored_places")))
+    return int(training["epochs"]) * batches_per_epoch(labels, int(training["places_per_batch"]))
 
 
 def described_images(extraction: Path) -> int:

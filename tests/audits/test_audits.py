@@ -13,6 +13,7 @@ import safetensors.torch
 
 from gsv_pipeline import compose, recipes, stages
 from gsv_pipeline.acceptance import accept
+from gsv_pipeline.artifact_files import MODEL_FILE
 from gsv_pipeline.audits import AUDITS, Verdict
 from gsv_pipeline.errors import StaleInputError
 from gsv_pipeline.evaluation.accepted import load_accepted, pack_ranks
@@ -80,7 +81,7 @@ def validation_recall_of_zero(log: dict) -> dict:
 
 
 def weights_of_nothing(layout: Layout) -> None:
-    path = layout.checkpoint("demo") / compose.MODEL_FILE
+    path = layout.checkpoint("demo") / MODEL_FILE
     tensors = safetensors.torch.load_file(path)
     first = sorted(tensors)[0]
     tensors[first] = tensors[first] * float("nan")
@@ -229,7 +230,7 @@ def test_an_artifact_that_is_not_there_is_refused_with_the_command_that_makes_it
 
 
 def test_a_cut_checkpoint_fails_with_the_reason(chain_layout: Layout) -> None:
-    path = chain_layout.checkpoint("demo") / compose.MODEL_FILE
+    path = chain_layout.checkpoint("demo") / MODEL_FILE
     path.write_bytes(path.read_bytes()[:100])
 
     assert "cut short" in ask(chain_layout, "checkpoint")["weights_reload"].message
@@ -256,7 +257,7 @@ def test_without_validation_nothing_is_compared(chain_layout: Layout) -> None:
 
 
 def test_an_experiment_that_imports_weights_needs_neither_places_nor_a_loss(chain_layout: Layout) -> None:
-    weights = chain_layout.checkpoint("demo") / compose.MODEL_FILE
+    weights = chain_layout.checkpoint("demo") / MODEL_FILE
     trained = tiny_experiment(chain_layout)
     imported = trained.model_copy(update={"name": "imported", "training": None, "weights": weights})
     stages.train(chain_layout, imported, tracker=NullTracker())

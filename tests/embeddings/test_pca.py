@@ -11,7 +11,7 @@ from gsv_pipeline import stages
 from gsv_pipeline.cli import run
 from gsv_pipeline.compose.reduction import sample_rows
 from gsv_pipeline.config import load_experiment
-from gsv_pipeline.embeddings import pca as pca_module
+from gsv_pipeline.embeddings import blocks as blocks_module
 from gsv_pipeline.embeddings.pca import fit_pca, load_pca, save_pca
 from gsv_pipeline.errors import ConfigError, DataError
 from gsv_pipeline.tracking import NullTracker
@@ -28,7 +28,7 @@ def descriptors(rows, size, seed=0):
 
 @pytest.mark.parametrize(("rows", "size"), [(60, 12), (9, 30), (30, 30)])
 def test_components_are_those_of_the_singular_value_decomposition(rows, size, monkeypatch):
-    monkeypatch.setattr(pca_module, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(blocks_module, "BLOCK_ROWS", 7)
     values = descriptors(rows, size)
     found = fit_pca(values)
     centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)

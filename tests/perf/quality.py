@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gsv_pipeline import stages
+from gsv_pipeline.artifact_files import PREDICTIONS_FILE
 from gsv_pipeline.benchmarks.data import load_benchmark
 from gsv_pipeline.config import Experiment, experiment_files, load_experiment
 from gsv_pipeline.evaluation.recall import first_hits
-from gsv_pipeline.evaluation.score import PREDICTIONS_FILE, load_score
+from gsv_pipeline.evaluation.score import load_score
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.tracking.console import ConsoleTracker
 from tests.tiny import TINY_CITY, TINY_TRAINING

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gsv_pipeline.artifact_files import RECALL_METRICS_FILE
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.rows import Result
 from gsv_pipeline.evaluation.breakdown import Group
 from gsv_pipeline.evaluation.intervals import recall_interval, wilson_interval
-from gsv_pipeline.evaluation.score import METRICS_FILE
 from gsv_pipeline.reports import measures_figures
 from gsv_pipeline.reports.curves import DISTANCE_CURVE, PRECISION_CURVE, RECALL_CURVE, write_curves
 from gsv_pipeline.reports.data import RecallRow, ReportData
@@ -117,9 +117,9 @@ def test_curves_are_written_for_dvc_and_an_absent_one_is_a_header(tmp_path: Path
 
 
 def test_metrics_hold_what_a_number_says_and_leave_out_what_is_not_known(tmp_path: Path) -> None:
-    (tmp_path / METRICS_FILE).write_text('{"R@1": 0.75}')
+    (tmp_path / RECALL_METRICS_FILE).write_text('{"R@1": 0.75}')
     write_metrics(tmp_path, measure(_data(), PREDICTIONS, SIMILARITIES))
-    assert json.loads((tmp_path / METRICS_FILE).read_text()) == {
+    assert json.loads((tmp_path / RECALL_METRICS_FILE).read_text()) == {
         "R@1": 0.75,
         "average precision": 0.75,  # three right answers are surer than the wrong one
         "recall at 100 % precision": 0.75,
