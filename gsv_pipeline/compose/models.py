@@ -42,6 +42,13 @@ def build_model_of(experiment: Experiment, *, seed: int, pretrained: bool) -> "V
     return build_model(**arguments, seed=seed)
 
 
+def is_pretrained(experiment: Experiment) -> bool:
+    """Whether the experiment's backbone begins with weights that others trained."""
+    from gsv_pipeline.models.backbones.published import IMAGENET, NONE
+
+    return str(experiment.model.backbone.arguments.get("weights", IMAGENET)) != NONE
+
+
 def check_model_of(layout: Layout, experiment: Experiment) -> None:
     """Whether the experiment's model can be built and takes images of both of its sizes; without building it.
 

@@ -11,7 +11,7 @@ from gsv_pipeline.compose.decoded import keep_decoded
 from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
 from gsv_pipeline.compose.gallery import ValidationGallery
 from gsv_pipeline.compose.interrupted import open_state
-from gsv_pipeline.compose.models import build_model_of, record_callable
+from gsv_pipeline.compose.models import build_model_of, is_pretrained, record_callable
 from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs, run_facts
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.hardware import choose_device
@@ -152,8 +152,10 @@ def assist_training(layout: Layout, experiment: Experiment, *, processes: "Proce
         experiment: What the first process trains.
         processes: Those that train together.
     """
-    # The first process sends its weights, so nothing is downloaded here.
+    # The first process sends its weights, so nothing is downloaded here; what it freezes is frozen here too.
     model = build_model_of(experiment, seed=experiment.seed, pretrained=False)
+    if is_pretrained(experiment):
+        model.backbone.freeze()
     _fit(layout, experiment, model, processes=processes, tracker=NullTracker())
 
 

@@ -99,7 +99,6 @@ def check_model(
     backbone_args: Mapping[str, Any],
     aggregator: str,
     aggregator_args: Mapping[str, Any],
-    seed: int | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> None:
     """Check the arguments of `build_model` before any work: no memory for weights, no download, no random number.
@@ -109,7 +108,6 @@ def check_model(
         backbone_args: Its arguments.
         aggregator: Row of `AGGREGATORS`.
         aggregator_args: Its arguments.
-        seed: Not used.
         image_size: (H, W) that the model will see; None leaves that unchecked.
 
     Raises:

@@ -21,7 +21,7 @@ from gsv_pipeline.training.loop import Trainer, Validate
 from gsv_pipeline.training.loop_settings import LoopSettings
 from gsv_pipeline.training.losses import build_objective
 from gsv_pipeline.training.losses.pair_loss import Objective
-from gsv_pipeline.training.optimizers import FILLED_IN, OPTIMIZERS, SCHEDULES, build_optimizer
+from gsv_pipeline.training.optimizers import SCHEDULES, build_optimizer
 from gsv_pipeline.training.processes import Processes
 from gsv_pipeline.training.start import needs_start, start_aggregator
 from gsv_pipeline.training.state import STATE_FILE, Progressed
@@ -34,7 +34,6 @@ def check_training(training: Training) -> None:
         ConfigError: Unknown name, unexpected argument, or fp16 without a GPU.
     """
     _objective(training)
-    OPTIMIZERS.check(training.optimizer.name, training.optimizer.arguments, provided=FILLED_IN)
     build_optimizer(
         training.optimizer.name,
         [nn.Parameter(torch.zeros(1))],
@@ -145,7 +144,7 @@ def _fabric(training: Training, processes: Processes) -> Fabric:
         accelerator=device,
         devices=processes.local_size,
         num_nodes=processes.size // processes.local_size,
-        # Processes may describe different numbers of pieces, so none may wait for the first one's buffers in each.
+        # Statistics are averaged after each step, so no pass waits for the first process's.
         strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
         precision=precision,
     )

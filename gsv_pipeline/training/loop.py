@@ -12,15 +12,17 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gsv_pipeline.errors import RunError
 from gsv_pipeline.places.sampling import PlaceBatch, PlaceSampler
 from gsv_pipeline.tracking import Progress, Tracker
+from gsv_pipeline.training.gather import own_share
 from gsv_pipeline.training.loop_settings import LoopSettings
 from gsv_pipeline.training.not_finite import not_finite
 from gsv_pipeline.training.processes import Processes
 from gsv_pipeline.training.recorder import Recorder, Taken
 from gsv_pipeline.training.start import ImageBatches
 from gsv_pipeline.training.state import Progressed, load_best, load_state, save_best, save_state
-from gsv_pipeline.training.step import METRICS, TrainingStep, own_share
+from gsv_pipeline.training.step import METRICS, TrainingStep
 from gsv_pipeline.training.stopping import Stopping
 
 READ_EVERY_STEPS: Final = {"cpu": 1, "cuda": 20}
@@ -94,7 +96,8 @@ class Trainer:
         Raises:
             TrainingError: A loss or a gradient is not finite; the state before that step stays on disk.
             DataError: A damaged image or a damaged state.
-            RunError: The disk is too full for the state; the one before stays on disk.
+            RunError: The disk is too full for the state, and the one before stays on disk; or processes find different
+                states.
             StoppedError: A signal asked to stop; the state is saved.
         """
         done = self._resume()
@@ -113,6 +116,14 @@ class Trainer:
     def _resume(self) -> Progressed:
         with self.processes.together():
             done = load_state(self.fabric, self.state_folder, model=self.bare_model, optimizer=self.bare_optimizer)
+        first = self.processes.from_first(done.step)
+        with self.processes.together():
+            if done.step != first:
+                raise RunError(
+                    f"Process {self.processes.rank} finds the state after step {done.step} in {self.state_folder}, and "
+                    f"the first process that after step {first}. All of them read one data root: put it on a disk that "
+                    "every machine shares, then run the same command again."
+                )
         if done.step:
             self.tracker.message(f"Resuming after step {done.step} of {self.total_steps}")
         else:

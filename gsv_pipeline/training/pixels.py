@@ -1,7 +1,5 @@
 """uint8 images -> augmented, normalised input of the network, the same however a batch is split."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,10 +9,7 @@ from torch import Tensor
 
 from gsv_pipeline.models.normalise import normalise, normalise_plainly, to_channels_first
 from gsv_pipeline.places.sampling import PlaceBatch
-from gsv_pipeline.training.augmentation import Augmentation, RandAugment, Street, image_seeds
-
-Pieces = Callable[[slice], Tensor]
-"""A slice of the described images -> their [b, 3, H, W] float32 input, again and again the same."""
+from gsv_pipeline.training.augmentation import Augmentation, Pieces, image_seeds
 
 _CPU: Final = torch.device("cpu")
 
@@ -47,8 +42,8 @@ class Uploads:
 class Pixels:
     """Makes the network's input.
 
-    What an image becomes depends on the seed, the epoch and its row alone (`Street`: on the step and its place in the
-    whole batch), not on the process, the piece, the thread or a resume.
+    What an image becomes depends on the seed, the epoch and its row alone, not on the batch, the process, the piece,
+    the thread or a resume.
 
     Args:
         augmentation: Of uint8 images.
@@ -62,17 +57,14 @@ class Pixels:
         self, augmentation: Augmentation, *, upload: Uploads, seed: int, num_rows: int, plain: bool = False
     ) -> None:
         self._augmentation = augmentation
-        if plain and isinstance(augmentation, RandAugment):
-            self._augmentation = replace(augmentation, plain=True)
+        self._plain = plain
         self._upload = Uploads(_CPU) if plain else upload
         self._device = upload.device
         self._normalise = normalise_plainly if plain else normalise
         self._seed = seed
         self._num_rows = num_rows
 
-    def __call__(
-        self, batch: PlaceBatch, images: npt.NDArray[np.uint8], *, share: slice, epoch: int, step: int
-    ) -> Pieces:
+    def __call__(self, batch: PlaceBatch, images: npt.NDArray[np.uint8], *, share: slice, epoch: int) -> Pieces:
         """Mirror and augment the images of a share.
 
         Args:
@@ -80,10 +72,9 @@ class Pixels:
             images: [b, H, W, 3] of the share; only read.
             share: Which rows of the batch they are.
             epoch: From 0.
-            step: From 0 over all epochs.
 
         Returns:
-            The input, by slices of the share.
+            The input, [b, 3, H, W] float32 by slices of the share.
         """
         # torch would warn about memory that it must not write to; nothing does.
         pixels = to_channels_first(self._upload(torch.from_numpy(np.require(images, requirements="W"))))
@@ -91,23 +82,6 @@ class Pixels:
         if mirrored.any():
             chosen = self._upload(torch.from_numpy(mirrored))
             pixels = torch.where(chosen[:, None, None, None], pixels.flip(-1), pixels)
-        augmented = self._augmented(pixels, batch, share=share, epoch=epoch, step=step)
+        seeds = image_seeds(self._seed, epoch, batch.rows[share] + mirrored * self._num_rows)
+        augmented = self._augmentation(pixels, seeds, upload=self._upload, plain=self._plain)
         return lambda piece: self._normalise(augmented(piece)).to(self._device)
-
-    def _augmented(self, pixels: Tensor, batch: PlaceBatch, *, share: slice, epoch: int, step: int) -> Pieces:
-        augmentation = self._augmentation
-        if isinstance(augmentation, Street):
-            # Its draws are for a batch, so they are made for the whole one, and each process takes its own.
-            drawn = augmentation.draw(step_seed(self._seed, step), len(batch.rows))
-            draws = drawn.map(lambda values: self._upload(values[share]))
-            return lambda piece: augmentation.apply(pixels[piece], draws.map(lambda values: values[piece]))
-        seeds = image_seeds(self._seed, epoch, batch.rows[share] + batch.mirrored[share] * self._num_rows)
-        if isinstance(augmentation, RandAugment):
-            changed = augmentation.augment_uint8(pixels, seeds)
-            return lambda piece: changed[piece]
-        return lambda piece: augmentation.augment(pixels[piece], seeds[piece])
-
-
-def step_seed(seed: int, step: int, *more: int) -> int:
-    """A seed for one step (`more`: for one part of it), so that a resumed run draws what an uninterrupted one would."""
-    return int(np.random.SeedSequence([seed, step, *more]).generate_state(1)[0])

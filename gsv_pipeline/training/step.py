@@ -1,6 +1,8 @@
-"""One step of training: images in, weights changed, four numbers left on the device. The host waits for nothing."""
+"""One step of training: images in, weights changed, four numbers left on the device.
 
-from dataclasses import replace
+The host waits for nothing here. Losses and miners of pytorch-metric-learning wait a few times; ours does not.
+"""
+
 from typing import Final
 
 import numpy as np
@@ -14,16 +16,13 @@ from gsv_pipeline.errors import TrainingError
 from gsv_pipeline.hardware import give_back, is_out_of_memory
 from gsv_pipeline.places.sampling import PlaceBatch
 from gsv_pipeline.tracking import Tracker
-from gsv_pipeline.training.augmentation import Augmentation
-from gsv_pipeline.training.gather import own_share
-from gsv_pipeline.training.gradient_cache import GradientCache, cut
+from gsv_pipeline.training.augmentation import Augmentation, Pieces
+from gsv_pipeline.training.gradient_cache import GradientCache, cut, num_pieces
 from gsv_pipeline.training.judge import Judge, Judged
 from gsv_pipeline.training.losses.pair_loss import Objective
 from gsv_pipeline.training.pixels import Pixels, Uploads
 from gsv_pipeline.training.statistics import Statistics
 from gsv_pipeline.training.update import Update
-
-__all__ = ["METRICS", "TrainingStep", "own_share"]
 
 METRICS: Final = ("loss", "batch_accuracy", "gradient_norm", "finite")
 """What a step returns, in this order; finite is 1.0 or 0.0."""
@@ -137,24 +136,28 @@ class TrainingStep:
 
     def _attempt(self, batch: PlaceBatch, images: npt.NDArray[np.uint8], *, epoch: int, step: int) -> Judged:
         self._optimizer.zero_grad(set_to_none=True)
-        own, labels = self._own(batch), self._upload(torch.from_numpy(batch.labels))
-        if len(images):
-            pixels = self._pixels(batch, images, share=own, epoch=epoch, step=step)
-            pieces = cut(len(images), micro_batch=self.micro_batch)
-            return self._gradients(
-                pixels, pieces, judge=lambda found: self._judge(found, labels), step=step, statistics=self._statistics
-            )
-        # Fewer places than processes: without a backward pass here the others would wait for ever.
-        stand_ins = torch.zeros(_STAND_INS, 3, *images.shape[1:3], device=self._fabric.device)
+        labels = self._upload(torch.from_numpy(batch.labels))
+        shares = [_length(share) for share in self._judge.shares(len(batch.rows))]
         judged = self._gradients(
-            lambda piece: stand_ins[piece],
-            [slice(0, _STAND_INS)],
-            judge=lambda found: replace(self._judge(found[:0], labels), gradient=torch.zeros_like(found)),
+            self._input(batch, images, epoch=epoch),
+            cut(len(images), pieces=num_pieces(shares, micro_batch=self.micro_batch)),
+            judge=lambda found: self._judge(found, labels),
             step=step,
             statistics=self._statistics,
         )
-        self._statistics.restore()
+        if not len(images):
+            self._statistics.restore()
         return judged
+
+    def _input(self, batch: PlaceBatch, images: npt.NDArray[np.uint8], *, epoch: int) -> Pieces:
+        """Of this process's share; black images where there are fewer places than processes.
+
+        Without a backward pass here the others would wait for ever.
+        """
+        if len(images):
+            return self._pixels(batch, images, share=self._own(batch), epoch=epoch)
+        stand_ins = torch.zeros(_STAND_INS, 3, *images.shape[1:3], device=self._fabric.device)
+        return lambda piece: stand_ins[piece]
 
     def _halved(self, num_images: int, *, error: BaseException) -> int:
         """The next smaller piece.

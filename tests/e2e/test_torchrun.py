@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from safetensors.torch import load_file
 
 from gsv_pipeline import stages
@@ -19,7 +19,9 @@ from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.models.vpr_model import VPRModel
 from gsv_pipeline.tracking import NullTracker
 from tests.e2e.frozen_cli import stay_in_eval_mode
+from tests.ports import free_port
 from tests.tiny import TINY_TRAINING, tiny_experiment
+from tests.waiting import children_of
 
 # An optimizer that takes small differences for small ones, which Adam's first steps do not.
 ALIKE = ("training.optimizer={name: sgd}",)
@@ -29,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 def torchrun(root: Path, *settings: str, module: str = "gsv_pipeline.cli") -> subprocess.Popen[str]:
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", f"--master-port={_free_port()}"),
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", f"--master-port={free_port()}"),
         *("-m", module, "--data-root", str(root), "train", "demo", *TINY_TRAINING, *settings),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
@@ -37,10 +39,11 @@ def torchrun(root: Path, *settings: str, module: str = "gsv_pipeline.cli") -> su
     return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=pipe, stderr=pipe, text=True)
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def frozen_backbone(weights: Path) -> str:
+    """A setting: a backbone whose weights come from a file, so that only the first process reads them; stem frozen."""
+    torch.manual_seed(5)
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), weights)
+    return f"model.backbone={{name: resnet18, weights: {weights}, layers_to_freeze: 0, layers_to_crop: [3, 4]}}"
 
 
 @pytest.fixture
@@ -51,13 +54,14 @@ def ready(tiny_layout: Layout) -> Layout:
 
 
 def test_two_processes_make_the_checkpoint_of_one_and_speak_with_one_voice(
-    ready: Layout, monkeypatch: pytest.MonkeyPatch
+    ready: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(VPRModel, "train", stay_in_eval_mode)
-    stages.train(ready, tiny_experiment(ready, *ALIKE), tracker=NullTracker())
+    frozen = frozen_backbone(tmp_path / "pretrained.pth")
+    stages.train(ready, tiny_experiment(ready, *ALIKE, frozen), tracker=NullTracker())
     checkpoint = ready.checkpoint("demo")
     alone, by_one = load_file(checkpoint / "model.safetensors"), read_manifest(checkpoint)
-    process = torchrun(ready.root, *ALIKE, "--restart", module="tests.e2e.frozen_cli")
+    process = torchrun(ready.root, *ALIKE, frozen, "--restart", module="tests.e2e.frozen_cli")
     printed, messages = process.communicate(timeout=180)
     assert process.returncode == 0, messages
     together, by_two = load_file(checkpoint / "model.safetensors"), read_manifest(checkpoint)
@@ -73,7 +77,7 @@ def test_two_processes_make_the_checkpoint_of_one_and_speak_with_one_voice(
     assert printed.count(str(checkpoint)) == 1
     assert re.search(r"  processes: 2\n", printed)
 
-    process = torchrun(ready.root, *ALIKE)
+    process = torchrun(ready.root, *ALIKE, frozen)
     printed, messages = process.communicate(timeout=180)
     assert process.returncode == 0, messages
     assert printed.count("(unchanged)") == 1
@@ -95,15 +99,10 @@ def test_one_process_that_is_stopped_stops_all_and_one_alone_goes_on(ready: Layo
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (log.is_file() and log.read_text().count("train/loss") > 1):
         time.sleep(0.05)
-    helper = _children(process.pid)[1]
+    helper = sorted(children_of(process.pid))[1]
     os.kill(helper, signal.SIGTERM)
     _, messages = process.communicate(timeout=180)
     assert len(re.findall(r"Asked to stop: the state after step \d+ of 600 is saved", messages)) == 1, messages
     assert len(re.findall(r"exitcode *: 143 ", messages)) == 2, messages
     state = torch.load(ready.training_state("demo") / "last.ckpt", weights_only=True)
     assert len(state["history"]) == state["step"] > 1
-
-
-def _children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
-    return sorted(int(number) for number in found)

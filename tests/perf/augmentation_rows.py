@@ -42,8 +42,8 @@ def augment_plain() -> Row:
     images, seeds = _images(), image_seeds(1, 0, np.arange(NUM_IMAGES))
     with torch_threads(1):
         times = in_turn(
-            lambda: RandAugment(plain=True).augment(images, seeds),
-            lambda: RandAugment().augment(images, seeds),
+            lambda: RandAugment().augment(images, seeds, plain=True) / 255.0,
+            lambda: RandAugment().augment(images, seeds) / 255.0,
             rounds=3,
         )
     return _row("augment_plain", times, goal=1.2, note="plain=true, torchvision's tensor operations; float32 out")
@@ -75,7 +75,7 @@ def _against_pillow(name: str, images: Tensor, *, goal: float, note: str) -> Row
         seeds = image_seeds(1, next(epochs), np.arange(NUM_IMAGES))
         for row in range(NUM_IMAGES):
             buffer.copy_(images[row : row + 1])  # as a decoder leaves it: in the cache
-            augmentation.augment_uint8(buffer, seeds[row : row + 1], out=buffer)
+            augmentation.augment(buffer, seeds[row : row + 1], out=buffer)
 
     with torch_threads(1):
         times = in_turn(lambda: [reference(image) for image in pillow], one_by_one, rounds=5)

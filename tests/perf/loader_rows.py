@@ -68,7 +68,7 @@ def load_and_augment() -> Row:
 
     def augment(images: npt.NDArray[np.uint8], seeds: Seeds) -> None:
         pixels = to_channels_first(torch.from_numpy(images))
-        augmentation.augment_uint8(pixels, seeds, out=pixels)
+        augmentation.augment(pixels, seeds, out=pixels)
 
     def ours() -> int:
         seen = 0

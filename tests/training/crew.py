@@ -150,6 +150,20 @@ def train(processes: Processes) -> StageResult:
     return StageResult(folder, {"history": done.history, "seen": seen, "has_best": has_best}, "", cached=False)
 
 
+def resume(processes: Processes) -> StageResult:
+    """Each process looks for the state in a folder of its own, as on machines that share no disk."""
+    from gsv_pipeline.config import Training
+    from gsv_pipeline.training.fit import _fabric
+    from tests.training.tiny_trainer import trainer
+
+    if processes.is_first:
+        processes.begin()
+    fabric = _fabric(Training(precision="32-true"), processes)
+    folder = Path(sys.argv[2]) / str(processes.rank)
+    trainer(folder, fabric=fabric, processes=processes).run()
+    return nothing_to_do(processes)
+
+
 def validate(name: str) -> Callable[[Processes], StageResult]:
     """Recalls of images in the folder `name` inside the second argument, shared by fours."""
 
@@ -182,6 +196,7 @@ SCENARIOS: dict[str, list[Callable[[Processes], StageResult]]] = {
         in_parts(stop_together, stop_together),
     ],
     "train": [in_parts(train, train)],
+    "resume": [in_parts(resume, resume)],
     "validate": [validate("whole"), validate("damaged")],
     "death": [in_parts(die_without_a_word, die_without_a_word)],
 }

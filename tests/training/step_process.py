@@ -13,8 +13,8 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from gsv_pipeline.training.augmentation import AUGMENTATIONS
+from gsv_pipeline.training.gather import own_share
 from gsv_pipeline.training.losses import build_objective
-from gsv_pipeline.training.step import own_share
 from tests.training.small_steps import PER_PLACE, convap, gradients_of, images_of, step_of, still
 
 WORLD_SIZE: Final = 2
@@ -37,13 +37,15 @@ SCENARIOS: Final = (
     Scenario(7, augmentation="street"),
     Scenario(6, micro_batch=4),
     Scenario(7, micro_batch=9),
+    Scenario(7, micro_batch=1),  # more pieces than the second process has images
     Scenario(1, loss="contrastive"),  # a second place is not needed, and one process has none
+    Scenario(1, loss="contrastive", micro_batch=2),
     Scenario(6, spoilt=1),
 )
 
 
 def run(fabric: Fabric, scenario: Scenario) -> dict[str, Any]:
-    """Two steps; gradients and numbers of the first, weights after both."""
+    """Two steps; gradients and numbers of the first and how often it went through the network, weights after both."""
     batch, images = images_of(scenario.num_places)
     places = own_share(scenario.num_places, rank=fabric.global_rank, world_size=fabric.world_size)
     own = images[places.start * PER_PLACE : places.stop * PER_PLACE]
@@ -54,10 +56,13 @@ def run(fabric: Fabric, scenario: Scenario) -> dict[str, Any]:
     miner = "none" if scenario.loss == "contrastive" else scenario.loss
     objective = build_objective(scenario.loss, {}, miner=miner, miner_arguments={})
     step = step_of(fabric, model, micro_batch=scenario.micro_batch, augmentation=augmentation, objective=objective)
+    passes: list[int] = []
+    model.register_forward_hook(lambda module, given, found: passes.append(len(found)))
     numbers = step(batch, own, epoch=0, step=0)
+    num_passes = len(passes)
     gradients = gradients_of(model)
     step(batch, own, epoch=0, step=1)
-    return {"numbers": numbers, "gradients": gradients, "weights": model.state_dict()}
+    return {"numbers": numbers, "gradients": gradients, "weights": model.state_dict(), "passes": num_passes}
 
 
 def spoil(model: nn.Module) -> None:

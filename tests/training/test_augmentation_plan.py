@@ -6,7 +6,7 @@ from torchvision.transforms import v2
 
 from gsv_pipeline.training.augmentation import image_seeds
 from gsv_pipeline.training.augmentation.plan import NUM_BINS, Operation, draw_plan, magnitude_of
-from gsv_pipeline.training.augmentation.seeds import position_seeds, random_words
+from gsv_pipeline.training.augmentation.seeds import random_words
 
 CHI_SQUARE_13_AT_0_001 = 34.53
 
@@ -23,7 +23,7 @@ def test_seeds_of_images_stay_what_they_are() -> None:
 
 
 def test_plan_stays_what_it_is() -> None:
-    plan = draw_plan(position_seeds(1, 4), num_ops=3, magnitude=9, height=320, width=480)
+    plan = draw_plan(image_seeds(1, 0, np.arange(4)), num_ops=3, magnitude=9, height=320, width=480)
     assert plan.operations.tolist() == [[12, 5, 11], [7, 3, 1], [7, 4, 11], [12, 8, 12]]
     assert (plan.magnitudes < 0).tolist() == [
         [False, True, False],

@@ -120,3 +120,15 @@ def test_facts_of_an_error_reach_the_other_processes() -> None:
     error = from_word(word)
     assert str(error) == "bad (in process 3)"
     assert error.details == {"image": "7"}  # type: ignore[attr-defined]
+
+
+def test_processes_that_find_different_states_do_not_train_on(port: int, tmp_path: Path) -> None:
+    trainer(tmp_path / "0", epochs=1).run()
+    first, second = (
+        json.loads(process.communicate(timeout=120)[0])[0]
+        for process in start("tests.training.crew", "resume", str(tmp_path), size=2, port=port)
+    )
+    assert first["error"] == second["error"] == "RunError"
+    assert "Process 1 finds the state after step 0" in second["text"]
+    assert "that after step 4" in second["text"]
+    assert "put it on a disk that every machine shares" in first["text"]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from gsv_pipeline.errors import ConfigError, DataError
-from gsv_pipeline.training.augmentation import AUGMENTATIONS, RandAugment, image_seeds
+from gsv_pipeline.errors import DataError
+from gsv_pipeline.training.augmentation import AUGMENTATIONS, Augmentation, RandAugment, Seeds, image_seeds
 from gsv_pipeline.training.augmentation.device_batch import apply_on_device
 from gsv_pipeline.training.augmentation.plain_ops import apply_one, apply_plain
 from gsv_pipeline.training.augmentation.plan import AFFINE, Operation, Plan, draw_plan, magnitude_of
@@ -136,9 +136,9 @@ def test_an_image_does_not_depend_on_neighbours_order_or_batch_size(apply: Apply
 
 def test_quick_versions_follow_the_plan_of_the_plain_one() -> None:
     images, seeds = photographs(120), image_seeds(1, 0, np.arange(120))
-    plain = RandAugment(plain=True).augment_uint8(images, seeds)
+    plain = RandAugment().augment(images, seeds, plain=True)
     plan = draw_plan(seeds, num_ops=3, magnitude=9, height=HEIGHT, width=WIDTH)
-    for quick in (RandAugment().augment_uint8(images, seeds), apply_on_device(images, plan)):
+    for quick in (RandAugment().augment(images, seeds), apply_on_device(images, plan)):
         # A level lost early may be spread by a later operation; images as a whole are the same.
         off = difference(quick, plain).float().mean(dim=(1, 2, 3))
         assert off.median() < 0.1
@@ -151,12 +151,11 @@ def test_quick_versions_follow_the_plan_of_the_plain_one() -> None:
 def test_results_keep_the_memory_format_and_may_go_where_the_images_were(channels_last: bool, plain: bool) -> None:
     images, seeds = photographs(channels_last=channels_last), image_seeds(1, 0, np.arange(6))
     kept = images.clone()
-    augmentation = RandAugment(plain=plain)
-    changed = augmentation.augment_uint8(images, seeds)
+    augmentation = RandAugment()
+    changed = augmentation.augment(images, seeds, plain=plain)
     assert changed.stride() == images.stride()
     assert torch.equal(images, kept), "the input is left alone"
-    assert torch.equal(augmentation.augment(images, seeds), changed / 255.0)
-    assert augmentation.augment_uint8(images, seeds, out=images) is images
+    assert augmentation.augment(images, seeds, plain=plain, out=images) is images
     assert torch.equal(images, changed)
 
 
@@ -173,10 +172,10 @@ def test_cuda_gives_what_the_cpu_gives_without_synchronising() -> None:
     images, seeds = photographs(200), image_seeds(1, 0, np.arange(200))
     plan = draw_plan(seeds, num_ops=3, magnitude=9, height=HEIGHT, width=WIDTH)
     on_device = images.cuda()
-    RandAugment().augment_uint8(on_device, seeds)  # loads kernels
+    RandAugment().augment(on_device, seeds)  # loads kernels
     torch.cuda.set_sync_debug_mode("error")
     try:
-        changed = RandAugment().augment_uint8(on_device, seeds)
+        changed = RandAugment().augment(on_device, seeds)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     off = difference(changed.cpu(), apply_on_device(images, plan)).float().mean(dim=(1, 2, 3))
@@ -184,32 +183,34 @@ def test_cuda_gives_what_the_cpu_gives_without_synchronising() -> None:
     assert off.max() < 6
 
 
+def augmented(augmentation: Augmentation, images: torch.Tensor, seeds: Seeds) -> torch.Tensor:
+    """[B, 3, H, W] float32 in [0, 1]."""
+    found = augmentation(images, seeds, upload=lambda values: values)(slice(None))
+    return found / 255.0 if found.dtype == torch.uint8 else found
+
+
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 def test_every_augmentation_is_a_function_of_image_and_seed(name: str) -> None:
     augmentation = AUGMENTATIONS.build(name)
     images, seeds = photographs(), image_seeds(1, 0, np.arange(6))
-    whole = augmentation.augment(images, seeds)
-    assert whole.dtype == torch.float32
+    whole = augmented(augmentation, images, seeds)
     assert 0.0 <= whole.min() <= whole.max() <= 1.0
     order = [3, 0, 5, 1]
-    assert torch.equal(augmentation.augment(images[order], seeds[order]), whole[order])
-    assert augmentation.augment(images[:0], seeds[:0]).shape == (0, 3, HEIGHT, WIDTH)
+    torch.testing.assert_close(augmented(augmentation, images[order], seeds[order]), whole[order], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 def test_what_is_no_batch_of_images_with_seeds_is_refused(name: str) -> None:
     augmentation, images, seeds = AUGMENTATIONS.build(name), photographs(), np.arange(6)
     with pytest.raises(DataError, match="torch.float32"):
-        augmentation.augment(images.float(), seeds)
+        augmented(augmentation, images.float(), seeds)
     with pytest.raises(DataError, match=r"\[6, 1, 60, 84\]"):
-        augmentation.augment(images[:, :1], seeds)
+        augmented(augmentation, images[:, :1], seeds)
     with pytest.raises(DataError, match=r"seeds of shape \[5\] for 6 images"):
-        augmentation.augment(images, seeds[:5])
+        augmented(augmentation, images, seeds[:5])
 
 
 def test_no_operations_leave_images_alone_and_bad_arguments_are_refused() -> None:
     images = photographs()
-    assert torch.equal(RandAugment(num_ops=0)(images, 1), images / 255.0)
+    assert torch.equal(RandAugment(num_ops=0).augment(images, image_seeds(1, 0, np.arange(6))), images)
     assert torch.equal(apply_on_device(images, single(Operation.IDENTITY, 0.0, 6)), images)
-    with pytest.raises(ConfigError, match="'plain' is 'yes'"):
-        RandAugment(plain="yes")  # type: ignore[arg-type]

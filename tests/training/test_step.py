@@ -13,10 +13,10 @@ from lightning.fabric.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 
 from gsv_pipeline.training.augmentation import RandAugment
-from gsv_pipeline.training.gradient_cache import cut, forked_generators, seed_generators
+from gsv_pipeline.training.gather import own_share
+from gsv_pipeline.training.gradient_cache import cut, forked_generators, num_pieces, seed_generators, step_seed
 from gsv_pipeline.training.judge import full_matmul_precision
-from gsv_pipeline.training.pixels import step_seed
-from gsv_pipeline.training.step import METRICS, own_share
+from gsv_pipeline.training.step import METRICS
 from tests.dispatch import Dispatched
 from tests.training.small_steps import (
     PER_PLACE,
@@ -60,11 +60,21 @@ def test_shares_cover_all_places_in_order_and_differ_by_one_at_most(num_places: 
 
 @pytest.mark.parametrize(("count", "size"), [(18, None), (18, 18), (18, 7), (18, 100), (18, 1), (400, 128)])
 def test_pieces_cover_a_batch_are_as_few_as_can_be_and_alike(count: int, size: int | None) -> None:
-    pieces = cut(count, micro_batch=size)
+    pieces = cut(count, pieces=num_pieces([count], micro_batch=size))
     assert [row for piece in pieces for row in range(count)[piece]] == list(range(count))
     sizes = [piece.stop - piece.start for piece in pieces]
     assert max(sizes) - min(sizes) <= 1
     assert len(pieces) == -(-count // (size or count))
+
+
+def test_processes_cut_their_shares_into_equally_many_pieces() -> None:
+    counts = [52, 52, 52, 52, 48, 48, 48, 48]  # 100 places of 4 images in 8 processes
+    pieces = num_pieces(counts, micro_batch=16)
+    assert pieces == 4
+    assert {len(cut(count, pieces=pieces)) for count in counts} == {4}
+    assert max(piece.stop - piece.start for count in counts for piece in cut(count, pieces=pieces)) <= 16
+    assert num_pieces([4, 0], micro_batch=None) == 1
+    assert [piece.stop - piece.start for piece in cut(0, pieces=2)] == [0, 0]
 
 
 @pytest.mark.parametrize("micro_batch", [1, 4, 7, 9, 100])
@@ -84,7 +94,7 @@ def test_a_step_is_what_autograd_gives_without_a_cache() -> None:
     step = step_of(cpu(), model)
     other = still(copy.deepcopy(model))
     found = step(batch, images, epoch=0, step=3)
-    pixels = step._pixels(batch, images, share=slice(0, NUM_IMAGES), epoch=0, step=3)
+    pixels = step._pixels(batch, images, share=slice(0, NUM_IMAGES), epoch=0)
     loss, accuracy = objective_of()(other(pixels(slice(0, NUM_IMAGES))), torch.from_numpy(batch.labels))
     loss.backward()
     assert furthest(gradients_of(model), gradients_of(other)) <= 1e-6
@@ -101,7 +111,7 @@ def test_dropout_draws_the_same_when_a_piece_is_described_again_and_other_number
     before = torch.get_rng_state()
     step(batch, images, epoch=0, step=2)
     assert torch.equal(torch.get_rng_state(), before), "the global generator is left as it was"
-    pixels = step._pixels(batch, images, share=slice(0, NUM_IMAGES), epoch=0, step=2)
+    pixels = step._pixels(batch, images, share=slice(0, NUM_IMAGES), epoch=0)
 
     def described(number: int, piece: slice, *, at: int) -> Tensor:
         seed_generators(step_seed(1, at, 1, number), torch.device("cpu"))
@@ -109,8 +119,8 @@ def test_dropout_draws_the_same_when_a_piece_is_described_again_and_other_number
         return found
 
     with forked_generators(torch.device("cpu")):
-        parts = [described(number, piece, at=2) for number, piece in enumerate(cut(NUM_IMAGES, micro_batch=5))]
-        again = described(0, cut(NUM_IMAGES, micro_batch=5)[0], at=3)
+        parts = [described(number, piece, at=2) for number, piece in enumerate(cut(NUM_IMAGES, pieces=4))]
+        again = described(0, cut(NUM_IMAGES, pieces=4)[0], at=3)
     loss, _ = objective_of()(torch.cat(parts), torch.from_numpy(batch.labels))
     loss.backward()
     assert furthest(gradients_of(model), gradients_of(other)) <= 1e-5
@@ -123,8 +133,8 @@ def test_batch_norm_counts_every_piece_once() -> None:
     step = step_of(cpu(), model, micro_batch=7)
     other = copy.deepcopy(model)
     step(batch, images, epoch=0, step=0)
-    pixels = step._pixels(batch, images, share=slice(0, NUM_IMAGES), epoch=0, step=0)
-    for piece in cut(NUM_IMAGES, micro_batch=7):
+    pixels = step._pixels(batch, images, share=slice(0, NUM_IMAGES), epoch=0)
+    for piece in cut(NUM_IMAGES, pieces=3):
         other(pixels(piece))
     for (name, found), wanted in zip(model.named_buffers(), other.buffers(), strict=True):
         torch.testing.assert_close(found, wanted, msg=name)
@@ -188,13 +198,10 @@ def infinite_gradient(descriptors: Tensor, labels: Tensor) -> tuple[Tensor, Tens
 class NanPixels:
     """An augmentation that breaks one image."""
 
-    def __call__(self, images: Tensor, seed: int) -> Tensor:
-        raise AssertionError
-
-    def augment(self, images: Tensor, seeds: Any) -> Tensor:
+    def __call__(self, images: Tensor, seeds: Any, *, upload: Any, plain: bool = False) -> Any:
         unit = images.float() / 255.0
         unit[0, 0, 0, 0] = torch.nan
-        return unit
+        return lambda piece: unit[piece]
 
 
 SPOILERS: dict[str, dict[str, Any]] = {

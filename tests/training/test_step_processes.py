@@ -1,7 +1,6 @@
 """Two processes on gloo train as one does."""
 
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 import torch
 
 from gsv_pipeline.training.step import METRICS
+from tests.ports import free_port
 from tests.training.small_steps import convap, cpu, furthest
 from tests.training.step_process import SCENARIOS, WORLD_SIZE, run
 
@@ -22,10 +22,7 @@ ROOT = Path(__file__).parents[2]
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]:
     """What each process gave, by scenario."""
     folder = tmp_path_factory.mktemp("processes")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.training.step_process", str(folder)],
@@ -52,6 +49,8 @@ def test_two_processes_give_the_gradients_and_the_numbers_of_one(
         torch.testing.assert_close(of_process["numbers"], alone["numbers"], rtol=1e-5, atol=1e-6)
     first, second = (found[rank][number]["weights"] for rank in range(WORLD_SIZE))
     assert all(torch.equal(first[name], second[name]) for name in first), "processes stay alike"
+    passes = [found[rank][number]["passes"] for rank in range(WORLD_SIZE)]
+    assert passes[0] == passes[1], "synchronised batch norm waits for the other in each pass"
 
 
 def test_a_descriptor_that_is_not_finite_in_one_process_stops_the_update_in_all(

@@ -30,6 +30,12 @@ class Backbone(nn.Module):
         super().__init__()
         self.name = name
 
+    def freeze(self) -> None:
+        """Stop the gradients of what the settings name, as the constructor does where weights are loaded.
+
+        For a model whose pretrained weights come another way; a backbone without such settings does nothing.
+        """
+
     def check_size(self, height: int, width: int) -> None:
         """Refuse images that this backbone cannot take.
 

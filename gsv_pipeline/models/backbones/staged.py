@@ -80,6 +80,7 @@ class StagedBackbone(Backbone):
         self.stride = self.stages[-1].stride
         self.freeze_statistics = freeze_statistics
         self.frozen: tuple[str, ...] = ()
+        self._level = layers_to_freeze
         # Named `model` because released checkpoints hold `backbone.model.conv1.weight` and so on.
         self.model = make()
         cropped = [module for stage in stages[len(self.stages) :] for module in stage.modules]
@@ -89,7 +90,7 @@ class StagedBackbone(Backbone):
             delattr(self.model.get_submodule(parent), child)
         if str(weights) != NONE:
             self._load(weights, dropped=frozenset(dropped))
-            self._freeze(layers_to_freeze)
+            self.freeze()
 
     def forward(self, images: Tensor) -> Tensor:
         """`[B, 3, H, W] -> [B, out_channels, H/stride, W/stride]`."""
@@ -118,8 +119,9 @@ class StagedBackbone(Backbone):
         counted = [name.removesuffix(".running_mean") + COUNTER for name in kept if name.endswith(".running_mean")]
         load_strictly({**{name: torch.tensor(0) for name in counted}, **kept}, self.model, source=source)
 
-    def _freeze(self, level: int) -> None:
-        self.frozen = tuple(module for stage in self.stages[: level + 1] for module in stage.modules)
+    def freeze(self) -> None:
+        """See `Backbone`."""
+        self.frozen = tuple(module for stage in self.stages[: self._level + 1] for module in stage.modules)
         for module in self.frozen:
             self.model.get_submodule(module).requires_grad_(False)
         self.train()

@@ -61,6 +61,7 @@ class DINOv2(Backbone):
         _check_blocks(name, trained_blocks)
         require_flag(f"backbone '{name}'", final_norm=final_norm)
         self.stride = PATCH
+        self._trained_blocks = trained_blocks
         self.has_registers = name.endswith("_reg")
         self.model = _make(MODELS[name])
         self.out_channels = int(self.model.cls_token.shape[-1])
@@ -68,7 +69,7 @@ class DINOv2(Backbone):
             self.model.norm = nn.Identity()
         if str(weights) != NONE:
             self._load(weights, final_norm=final_norm)
-            self._freeze(trained_blocks)
+            self.freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features and class token.
@@ -133,10 +134,11 @@ class DINOv2(Backbone):
         kept = {name: value for name, value in named.items() if final_norm or not name.startswith("norm.")}
         load_strictly(kept, self.model, source=source)
 
-    def _freeze(self, trained_blocks: int) -> None:
+    def freeze(self) -> None:
+        """See `Backbone`."""
         self.model.requires_grad_(False)
-        if trained_blocks:
-            for module in (*self.model.blocks[-trained_blocks:], self.model.norm):
+        if self._trained_blocks:
+            for module in (*self.model.blocks[-self._trained_blocks :], self.model.norm):
                 module.requires_grad_(True)
 
 

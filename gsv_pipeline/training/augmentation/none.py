@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gsv_pipeline.training.augmentation.pieces import Pieces, Upload
 from gsv_pipeline.training.augmentation.seeds import Seeds, check_batch
 
 
@@ -11,11 +12,7 @@ from gsv_pipeline.training.augmentation.seeds import Seeds, check_batch
 class NoAugmentation:
     """Images as they are."""
 
-    def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """See `Augmentation`."""
-        return images.float() / 255.0
-
-    def augment(self, images: Tensor, seeds: Seeds) -> Tensor:
+    def __call__(self, images: Tensor, seeds: Seeds, *, upload: Upload, plain: bool = False) -> Pieces:
         """See `Augmentation`."""
         check_batch(images, seeds)
-        return images.float() / 255.0
+        return lambda piece: images[piece]

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.models.arguments import require_flag, require_whole
+from gsv_pipeline.models.arguments import require_whole
 from gsv_pipeline.training.augmentation.device_batch import apply_on_device
+from gsv_pipeline.training.augmentation.pieces import Pieces, Upload
 from gsv_pipeline.training.augmentation.plain_ops import apply_plain
 from gsv_pipeline.training.augmentation.plan import NUM_BINS, draw_plan
-from gsv_pipeline.training.augmentation.seeds import Seeds, check_batch, position_seeds
+from gsv_pipeline.training.augmentation.seeds import Seeds, check_batch
 from gsv_pipeline.training.augmentation.table_ops import apply_tables
 
 
@@ -20,7 +21,6 @@ class RandAugment:
     Args:
         num_ops: Operations per image.
         magnitude: Strength, 0 to 30.
-        plain: Carry the same plan out with torchvision, one image after the other: several times slower.
 
     Raises:
         ConfigError: A number out of range.
@@ -28,30 +28,26 @@ class RandAugment:
 
     num_ops: int = 3
     magnitude: int = 9
-    plain: bool = False
 
     def __post_init__(self) -> None:
         require_whole("augmentation 'randaugment'", least=0, num_ops=self.num_ops, magnitude=self.magnitude)
-        require_flag("augmentation 'randaugment'", plain=self.plain)
         if self.magnitude >= NUM_BINS:
             raise ConfigError(
                 f"augmentation 'randaugment': 'magnitude' is {self.magnitude}, expected 0 to {NUM_BINS - 1}."
             )
 
-    def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """See `Augmentation`."""
-        return self.augment(images, position_seeds(seed, len(images)))
+    def __call__(self, images: Tensor, seeds: Seeds, *, upload: Upload, plain: bool = False) -> Pieces:
+        """See `Augmentation`. All at once: whoever asks for a piece twice pays once."""
+        changed = self.augment(images, seeds, plain=plain)
+        return lambda piece: changed[piece]
 
-    def augment(self, images: Tensor, seeds: Seeds) -> Tensor:
-        """See `Augmentation`."""
-        return self.augment_uint8(images, seeds) / 255.0
-
-    def augment_uint8(self, images: Tensor, seeds: Seeds, *, out: Tensor | None = None) -> Tensor:
-        """`augment` without the change to float32: a quarter of the bytes for a loader to hand on.
+    def augment(self, images: Tensor, seeds: Seeds, *, plain: bool = False, out: Tensor | None = None) -> Tensor:
+        """Augment images where they are; they stay uint8, a quarter of the bytes of float32.
 
         Args:
             images: [B, 3, H, W] uint8, on a CPU or an accelerator; on a CPU quickest where contiguous.
             seeds: [B].
+            plain: Carry the same plan out with torchvision, one image after the other: several times slower.
             out: Where to write, of the shape of `images`; may be `images`, which is quickest while they are in the
                 cache. A new tensor in their memory format if None.
 
@@ -64,6 +60,6 @@ class RandAugment:
         check_batch(images, seeds)
         height, width = images.shape[2:]
         plan = draw_plan(seeds, num_ops=self.num_ops, magnitude=self.magnitude, height=height, width=width)
-        if self.plain:
+        if plain:
             return apply_plain(images, plan, out=out)
         return (apply_tables if images.device.type == "cpu" else apply_on_device)(images, plan, out=out)

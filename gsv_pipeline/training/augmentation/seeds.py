@@ -38,11 +38,6 @@ def image_seeds(seed: int, epoch: int, rows: npt.NDArray[np.int64]) -> Seeds:
     return _mix((of_epoch ^ rows.astype(np.uint64)) + _GAMMA).view(np.int64)
 
 
-def position_seeds(seed: int, count: int) -> Seeds:
-    """Seeds for the positions of a batch that has one seed; [count]."""
-    return image_seeds(seed, 0, np.arange(count, dtype=np.int64))
-
-
 def random_words(seeds: Seeds, count: int) -> Words:
     """The first words of each seed's SplitMix64 sequence.
 
@@ -55,6 +50,11 @@ def random_words(seeds: Seeds, count: int) -> Words:
     """
     steps = np.arange(1, count + 1, dtype=np.uint64) * _GAMMA
     return _mix(seeds.astype(np.uint64)[:, None] + steps)
+
+
+def random_fractions(seeds: Seeds, count: int) -> npt.NDArray[np.float32]:
+    """[B, count] uniform numbers in [0, 1): the upper 24 bits of `random_words`, which float32 holds exactly."""
+    return (random_words(seeds, count) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
 
 
 def check_batch(images: Tensor, seeds: Seeds) -> None:

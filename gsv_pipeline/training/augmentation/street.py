@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from gsv_pipeline.models.arguments import require_number
-from gsv_pipeline.training.augmentation.seeds import Seeds, check_batch
+from gsv_pipeline.training.augmentation.pieces import Pieces, Upload
+from gsv_pipeline.training.augmentation.seeds import Seeds, check_batch, random_fractions
+
+_DRAWN: Final = (1, 2, 1, 1, 3, 1, 1, 2, 2, 1)
+"""Numbers for scale, offset, gain, factor, colour, fading and whether, size, start, whether to erase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +76,30 @@ class Street:
         strengths = {name: getattr(self, name) for name in self.__dataclass_fields__}
         require_number("augmentation 'street'", least=0.0, below=1.0 + 1e-9, **strengths)
 
-    def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """See `Augmentation`."""
-        return self.apply(images, self.draw(seed, len(images)).map(lambda drawn: drawn.to(images.device)))
-
-    def augment(self, images: Tensor, seeds: Seeds) -> Tensor:
-        """See `Augmentation`. One image at a time: on a batch the draws would depend on the position."""
+    def __call__(self, images: Tensor, seeds: Seeds, *, upload: Upload, plain: bool = False) -> Pieces:
+        """See `Augmentation`. Piece by piece: all images of a batch in float32 would be four times its bytes."""
         check_batch(images, seeds)
-        if not len(images):
-            return images.float()
-        return torch.cat([self(image[None], int(seed)) for image, seed in zip(images, seeds, strict=True)])
+        draws = self.draw(seeds).map(upload)
+        return lambda piece: self.apply(images[piece], draws.map(lambda values: values[piece]))
 
-    def draw(self, seed: int, count: int) -> StreetDraws:
-        """Draw for a batch of `count` images; a part of the draws is for the same part of the images."""
-        generator = torch.Generator().manual_seed(seed)
-        scale = 1.0 + self.zoom * _symmetric((count,), generator)
-        offset = 2.0 * self.shift * _symmetric((count, 2), generator)
-        shape = (count, 1, 1, 1)
-        gain = 1.0 + self.brightness * _symmetric(shape, generator)
-        factor = 1.0 + self.contrast * _symmetric(shape, generator)
-        colour = 1.0 + self.tint * _symmetric((count, 3, 1, 1), generator)
-        fading = torch.rand(shape, generator=generator) * (torch.rand(shape, generator=generator) < self.grey_share)
-        size = 0.1 + 0.3 * torch.rand(count, 2, generator=generator)
-        start = torch.rand(count, 2, generator=generator) * (1.0 - size)
-        chosen = torch.rand(count, generator=generator) < self.erase_share
-        return StreetDraws(scale, offset, gain, factor, colour, fading, size, start, chosen)
+    def draw(self, seeds: Seeds) -> StreetDraws:
+        """Draw for each of [B] images."""
+        fractions = torch.from_numpy(random_fractions(seeds, sum(_DRAWN)))
+        scale, offset, gain, factor, colour, fading, faded, size, start, chosen = torch.split(
+            fractions, list(_DRAWN), dim=1
+        )
+        size = 0.1 + 0.3 * size
+        return StreetDraws(
+            scale=1.0 + self.zoom * _symmetric(scale[:, 0]),
+            offset=2.0 * self.shift * _symmetric(offset),
+            gain=1.0 + self.brightness * _symmetric(gain)[:, :, None, None],
+            factor=1.0 + self.contrast * _symmetric(factor)[:, :, None, None],
+            colour=1.0 + self.tint * _symmetric(colour)[:, :, None, None],
+            fading=(fading * (faded < self.grey_share))[:, :, None, None],
+            size=size,
+            start=start * (1.0 - size),
+            chosen=chosen[:, 0] < self.erase_share,
+        )
 
     def apply(self, images: Tensor, draws: StreetDraws) -> Tensor:
         """Carry draws out.
@@ -136,5 +140,5 @@ def _erase(pixels: Tensor, draws: StreetDraws) -> Tensor:
     return torch.where(mask, torch.full_like(pixels, 0.5), pixels)
 
 
-def _symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return 2.0 * torch.rand(shape, generator=generator) - 1.0
+def _symmetric(fractions: Tensor) -> Tensor:
+    return 2.0 * fractions - 1.0
