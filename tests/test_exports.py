@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -21,6 +22,7 @@ from gsv_pipeline.exports import export_model
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.models.exported import load_exported
 from gsv_pipeline.models.onnx_file import write_onnx
+from gsv_pipeline.models.vpr_model import build_model
 from gsv_pipeline.tracking import NullTracker
 from tests.tiny import tiny_experiment
 
@@ -151,3 +153,30 @@ def test_without_a_checkpoint_the_command_to_run_is_named(
 ) -> None:
     assert run(["--data-root", str(tiny_layout.root), "export", "demo", "--no-onnx"]) == 2
     assert "gsv-pipeline train demo" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backbone", "aggregator", "side"),
+    [
+        # Class token, registers, scaled positions; optimal transport.
+        ({"name": "dinov2_vits14_reg"}, {"name": "salad"}, 126),
+        ({"name": "swinv2_tiny", "image_size": 64, "layers_to_crop": [4]}, {"name": "mixvpr"}, 64),
+        ({"name": "efficientnet_b0"}, {"name": "boq"}, 64),
+    ],
+    ids=lambda part: part["name"] if isinstance(part, dict) else str(part),
+)
+def test_every_kind_of_model_means_the_same_to_onnx_runtime(
+    backbone: dict[str, Any], aggregator: dict[str, Any], side: int, tmp_path: Path
+) -> None:
+    trunk, head = dict(backbone), dict(aggregator)
+    if head["name"] == "mixvpr":
+        head.update(in_h=4, in_w=4, out_channels=32)
+    model = build_model(
+        backbone=trunk.pop("name"),
+        backbone_args={**trunk, "weights": "none"},
+        aggregator=head.pop("name"),
+        aggregator_args=head,
+        seed=3,
+    )
+    assert write_onnx(model, tmp_path / "model.onnx", height=side, width=side) <= 1e-5

@@ -94,18 +94,16 @@ def _mine_nothing(descriptors: Tensor, labels: Tensor) -> None:
     return None
 
 
-def batch_accuracy(pairs: Pairs | None, num_images: int) -> Tensor:
+def batch_accuracy(pairs: Pairs, num_images: int) -> Tensor:
     """Share of the batch's images that are no anchor of a mined positive pair: near 1, nothing is left to learn.
 
     Args:
-        pairs: What the miner returned; None counts every image as used.
+        pairs: What the miner returned.
         num_images: B.
 
     Returns:
         A scalar in [0, 1], float32, on the device of the pairs, so that nothing waits for it.
     """
-    if pairs is None:
-        return torch.zeros(())
     anchors = pairs[0]
     used = torch.zeros(num_images, device=anchors.device)
     return 1.0 - used.index_fill_(0, anchors, 1.0).mean()

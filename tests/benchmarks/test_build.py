@@ -14,18 +14,9 @@ from gsv_pipeline.manifest import read_manifest, why_stale
 from gsv_pipeline.sources import DATASETS
 from gsv_pipeline.tracking import NullTracker
 from tests.benchmarks.folders import copy_photos, lists, numbered, utm_name, write_lists, write_photos
+from tests.trackers import Heard
 
 PAIRS = 210  # of ESSEX3IN1
-
-
-class Told(NullTracker):
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.messages = []
-
-    def message(self, text):
-        self.messages.append(text)
 
 
 @pytest.fixture
@@ -102,10 +93,10 @@ def test_other_counts_than_published_are_refused_and_can_be_admitted(layout, ess
         r"gsv-pipeline benchmark essex3in1 --admit-deviations",
     ):
         build(layout, "essex3in1")
-    told = Told()
+    told = Heard()
     done = build(layout, "essex3in1", admit_deviations=True, tracker=told)
     assert len(done.metadata["deviations"]) == 3
-    assert any("is taken although it is not as published" in text for text in told.messages)
+    assert any("is taken although it is not as published" in text for text in told.said)
     assert not build(layout, "essex3in1", force=True).cached  # what a person said once holds
 
 
@@ -137,10 +128,10 @@ def test_numbers_that_nobody_counted_are_told_and_not_refused(layout, tmp_path):
     for side in ("database", "queries"):
         write_photos(tmp_path / "lucia" / "images" / "test" / side, [utm_name(20 * at, 0) for at in range(4)])
     fetch(layout, "st_lucia", tmp_path / "lucia")
-    told = Told()
+    told = Heard()
     done = build(layout, "st_lucia", tracker=told)
     assert done.metadata["positives_per_query"] == 2.5
-    assert [text.partition(":")[0] for text in told.messages if "variant" in text] == [
+    assert [text.partition(":")[0] for text in told.said if "variant" in text] == [
         "Benchmark 'st_lucia' may be another variant"
     ] * 2
     assert any("4 queries, expected about 1,464" in text for text in done.metadata["differences"])

@@ -15,19 +15,10 @@ from gsv_pipeline.images import ImageReader, store
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.tracking import NullTracker
 from tests.published import save_photo
+from tests.trackers import Heard
 
 SIZE = {"height": 12, "width": 16}
 NUM_BYTES = 5 * 12 * 16 * 3
-
-
-class Told(NullTracker):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.messages = []
-
-    def message(self, text):
-        self.messages.append(text)
 
 
 @pytest.fixture
@@ -58,11 +49,11 @@ def inode(path):
 
 def test_stored_images_are_those_decoded_as_they_come(photos, path):
     expected = ImageReader(photos, **SIZE).batch(range(5))
-    told = Told()
+    told = Heard()
     keep(photos, path, tracker=told)
-    assert told.messages == [f"Decoding msls_val: 0.0 GiB of images go to {path}, which may be removed at any time"]
+    assert told.said == [f"Decoding msls_val: 0.0 GiB of images go to {path}, which may be removed at any time"]
     reader, first = keep(photos, path, tracker=told), inode(path)
-    assert len(told.messages) == 1
+    assert len(told.said) == 1
     assert np.array_equal(reader.batch([4, 0, 2]), expected[[4, 0, 2]])
     batches = [images.copy() for images in reader.batches([[3], [1, 4]])]
     assert np.array_equal(np.concatenate(batches), expected[[3, 1, 4]])
@@ -86,9 +77,9 @@ def test_a_change_makes_it_anew(photos, path, change):
         settings = {change: {"interpolation": "bicubic", "size": None, "plain": True}[change]}
         settings = {"height": 16, "width": 12} if change == "size" else settings
     os.utime(path, ns=(1, 1))
-    told = Told()
+    told = Heard()
     found = keep(photos, path, tracker=told, **settings)
-    assert len(told.messages) == 1
+    assert len(told.said) == 1
     assert path.stat().st_mtime_ns > 1
     assert np.array_equal(found.batch(range(5)), ImageReader(photos, **{**SIZE, **settings}).batch(range(5)))
     assert np.array_equal(old, before.batch(range(5))), "who reads the old file goes on reading it"
@@ -99,9 +90,9 @@ def test_a_file_that_is_cut_short_is_made_anew(photos, path, damage):
     keep(photos, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - damage] if damage else whole + b"x")
-    told = Told()
+    told = Heard()
     keep(photos, path, tracker=told)
-    assert len(told.messages) == 1
+    assert len(told.said) == 1
     assert path.read_bytes() == whole
 
 
@@ -119,9 +110,9 @@ def test_where_the_disk_has_no_room_images_are_decoded_as_they_come(photos, path
     usage = shutil.disk_usage(path.parent.parent)
     free = NUM_BYTES + 16 + store.SPARE_BYTES
     monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage._replace(free=free - 1))
-    reader, told = ImageReader(photos, **SIZE), Told()
+    reader, told = ImageReader(photos, **SIZE), Heard()
     assert not reader.keep_on_disk(path, tracker=told, description="Decoding msls_val")
-    assert told.messages == [
+    assert told.said == [
         f"Decoding msls_val: 0.0 GiB of decoded images are not kept in {path.parent} (no room); "
         "they are decoded each time they are used"
     ]
@@ -135,10 +126,10 @@ def test_a_disk_that_fills_up_meanwhile_ends_nothing(photos, path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(store, "_settle", full)
-    told = Told()
+    told = Heard()
     assert not ImageReader(photos, **SIZE).keep_on_disk(path, tracker=told, description="Decoding msls_val")
-    assert "not kept" in told.messages[1]
-    assert "(No space left on device)" in told.messages[1]
+    assert "not kept" in told.said[1]
+    assert "(No space left on device)" in told.said[1]
     assert not list(path.parent.iterdir())
 
 

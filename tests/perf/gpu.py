@@ -105,7 +105,7 @@ class Bench:
         step = work.build_step(self.size, self.device.type, compiled=compiled, micro_batch=micro_batch)
         source = self._read() if fed else self._resident(step)
         rate = work.images_per_second(step, source, size=self.size)
-        for message in step._tracker.messages:  # type: ignore[attr-defined]
+        for message in step._tracker.said:  # type: ignore[attr-defined]
             print(f"{name}: {message}", file=sys.stderr)
         traffic = MEMORY_PER_IMAGE.get(self.size.backbone)
         return Measured(

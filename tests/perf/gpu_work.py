@@ -18,12 +18,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from gsv_pipeline.hardware import choose_precision
 from gsv_pipeline.models.vpr_model import build_model
 from gsv_pipeline.places.sampling import PlaceBatch
-from gsv_pipeline.tracking import NullTracker
 from gsv_pipeline.training.augmentation import RandAugment
 from gsv_pipeline.training.compile import compile_or_warn
 from gsv_pipeline.training.losses import build_objective
 from gsv_pipeline.training.pixels import Pixels, Uploads
 from gsv_pipeline.training.step import TrainingStep
+from tests.trackers import Heard
 
 FROZEN: Final = 2  # stem, layer1 and layer2, as in the published recipe
 _SEED: Final = 1
@@ -76,17 +76,6 @@ QUICK: Final = Size(
 )
 
 
-class Told(NullTracker):
-    """Keeps messages: what could not be compiled."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        """See `Tracker`."""
-        self.messages.append(text)
-
-
 class Resident(Uploads):
     """Images that lie on the device already; only labels and the like still go there."""
 
@@ -136,7 +125,7 @@ def build_step(size: Size, device: str, *, compiled: bool = False, micro_batch: 
     )
     model.backbone._freeze(FROZEN)  # type: ignore[operator]
     model = model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    told = Told()
+    told = Heard()
     if compiled:
         compile_or_warn(model, told)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]

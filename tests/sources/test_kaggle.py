@@ -24,9 +24,9 @@ from gsv_pipeline.errors import ConfigError, DataError, GsvError, RunError, Stop
 from gsv_pipeline.sources import kaggle, kaggle_process
 from gsv_pipeline.sources.kaggle_client import Failure, describe
 from gsv_pipeline.sources.location import image_root
-from gsv_pipeline.tracking import NullTracker
 from tests import kaggle_server
 from tests.kaggle_server import ARCHIVE, DOWNLOAD, VIEW, KaggleServer, zipped
+from tests.trackers import Heard
 
 HANDLE = "amaralibey/gsv-cities"
 MIB = 1 << 20
@@ -51,12 +51,10 @@ def server(tmp_path, monkeypatch):
         yield started
 
 
-class Told(NullTracker):
+class Told(Heard):
     def __init__(self):
-        self.messages, self.done, self.total = [], 0, 0
-
-    def message(self, text):
-        self.messages.append(text)
+        super().__init__()
+        self.done, self.total = 0, 0
 
     @contextmanager
     def progress(self, description, total, unit="image"):
@@ -108,7 +106,7 @@ def test_a_wrapped_archive_arrives_whole_without_credentials(server, fetch, tmp_
         "fetched": "",
     }
     assert json.loads(json.dumps(facts)) == facts
-    assert any(f"{HANDLE}: version 3, 4.2 MB" in message for message in tracker.messages)
+    assert any(f"{HANDLE}: version 3, 4.2 MB" in message for message in tracker.said)
     assert (tracker.done, tracker.total) == (4, 4)
     assert [seen.authorization for seen in server.seen] == [None] * 3
     assert server.requests(DOWNLOAD)[0].body == {
@@ -145,7 +143,7 @@ def test_busy_servers_and_cut_connections_are_asked_again_and_continued(server, 
     target, _, tracker = fetch()
     assert files_below(target) == CONTENT
     assert [seen.first_byte for seen in server.requests(ARCHIVE)] == [None, None, MIB, None, 2 * MIB, None, 3 * MIB]
-    told = " ".join(message for message in tracker.messages if "trying again" in message)
+    told = " ".join(message for message in tracker.said if "trying again" in message)
     assert ("429" in told, told.count("503"), told.count("connection broke")) == (True, 2, 3)
 
 
@@ -192,7 +190,7 @@ def test_a_run_killed_after_the_download_does_not_download_again(server, fetch, 
     asked = len(server.seen)
     target, facts, tracker = fetch()
     assert len(server.seen) == asked
-    assert any("nothing is downloaded" in message for message in tracker.messages)
+    assert any("nothing is downloaded" in message for message in tracker.said)
     assert files_below(image_root(target)) == CONTENT
     assert (facts["files"], facts["bytes"]) == (3, sum(map(len, CONTENT.values())))
     assert not list((tmp_path / "data" / "downloads").rglob("*.JPG"))
@@ -244,7 +242,7 @@ def test_a_continuation_that_spoils_the_archive_is_begun_anew(server, fetch):
     )
     target, _, tracker = fetch()
     assert files_below(target) == CONTENT
-    assert any("begun anew" in message for message in tracker.messages)
+    assert any("begun anew" in message for message in tracker.said)
 
 
 def test_a_copy_in_the_users_own_cache_is_used_where_it_lies_without_asking_anyone(server, fetch, tmp_path):
@@ -257,7 +255,7 @@ def test_a_copy_in_the_users_own_cache_is_used_where_it_lies_without_asking_anyo
     target, facts, tracker = fetch()
     assert image_root(target) == (cache / "versions" / "10" / "data").resolve()
     assert (facts["version"], facts["files"], facts["bytes"]) == (10, 1, len(IMAGE))
-    assert any("nothing is downloaded" in message for message in tracker.messages)
+    assert any("nothing is downloaded" in message for message in tracker.said)
     assert image_root(fetch(f"{HANDLE}/versions/2").target) == (cache / "versions" / "2" / "data").resolve()
     assert server.seen == []
     assert files_below(cache) == before

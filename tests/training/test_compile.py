@@ -8,19 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gsv_pipeline.tracking import NullTracker
 from gsv_pipeline.training.compile import compile_or_warn
+from tests.trackers import Heard
 from tests.training.small_steps import convap, cpu, gradients_of, images_of, salad, step_of
-
-
-class Told(NullTracker):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
 
 
 class Counting:
@@ -45,13 +35,13 @@ def _fresh() -> None:
 
 def test_a_backend_that_fails_is_told_once_and_training_goes_on_as_it_would_have() -> None:
     batch, images = images_of(4)
-    told, model, other = Told(), convap().train(), convap().train()
+    told, model, other = Heard(), convap().train(), convap().train()
     steps = [step_of(cpu(), compile_or_warn(model, told, backend=broken)), step_of(cpu(), other)]
     for number in range(2):
         found, wanted = (step(batch, images, epoch=0, step=number) for step in steps)
         assert torch.equal(found, wanted)
-    assert len(told.messages) == 1
-    assert told.messages[0].startswith("torch.compile does not work here (no compiler); training goes on without it")
+    assert len(told.said) == 1
+    assert told.said[0].startswith("torch.compile does not work here (no compiler); training goes on without it")
 
 
 def test_a_backward_pass_that_cannot_be_compiled_is_noticed_in_the_forward_pass() -> None:
@@ -59,15 +49,15 @@ def test_a_backward_pass_that_cannot_be_compiled_is_noticed_in_the_forward_pass(
 
     backend = aot_autograd(fw_compiler=lambda graph, inputs: graph.forward, bw_compiler=broken)
     batch, images = images_of(2)
-    told, model, other = Told(), convap().train(), convap().train()
+    told, model, other = Heard(), convap().train(), convap().train()
     found = step_of(cpu(), compile_or_warn(model, told, backend=backend))(batch, images, epoch=0, step=0)
     assert torch.equal(found, step_of(cpu(), other)(batch, images, epoch=0, step=0))
-    assert len(told.messages) == 1
+    assert len(told.said) == 1
 
 
 def test_sizes_that_change_are_compiled_twice_and_no_more() -> None:
     backend = Counting()
-    model = compile_or_warn(convap().train(), Told(), backend=backend)
+    model = compile_or_warn(convap().train(), Heard(), backend=backend)
     for size in (8, 8, 5, 8, 3, 7, 8, 6):
         model(torch.rand(size, 3, 32, 40)).sum().backward()
     assert len(backend.sizes) == 2
@@ -76,7 +66,7 @@ def test_sizes_that_change_are_compiled_twice_and_no_more() -> None:
 def test_names_copies_and_evaluation_are_those_of_the_model() -> None:
     backend = Counting()
     plain = convap()
-    model = compile_or_warn(convap(), Told(), backend=backend)
+    model = compile_or_warn(convap(), Heard(), backend=backend)
     assert list(model.state_dict()) == list(plain.state_dict())
     images = torch.rand(2, 3, 32, 40)
     assert torch.equal(model.eval()(images), plain.eval()(images))
@@ -85,21 +75,21 @@ def test_names_copies_and_evaluation_are_those_of_the_model() -> None:
 
 
 def test_errors_of_the_model_itself_are_not_taken_for_the_compilers() -> None:
-    told = Told()
+    told = Heard()
     model = compile_or_warn(nn.Linear(4, 2).train(), told, backend="eager")
     with pytest.raises(RuntimeError, match="shape"):
         model(torch.rand(3, 5))
-    assert told.messages == []
+    assert told.said == []
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler")
 def test_the_compiled_step_gives_the_gradients_of_the_plain_one_with_dropout_in_pieces() -> None:
     batch, images = images_of(4)
-    told, compiled, plain = Told(), salad().train(), salad().train()
+    told, compiled, plain = Heard(), salad().train(), salad().train()
     step_of(cpu(), compile_or_warn(compiled, told), micro_batch=6)(batch, images, epoch=0, step=0)
     step_of(cpu(), plain, micro_batch=6)(batch, images, epoch=0, step=0)
-    assert told.messages == []
+    assert told.said == []
     found, wanted = (
         torch.cat([part.flatten() for part in gradients_of(model).values()]) for model in (compiled, plain)
     )

@@ -10,24 +10,14 @@ from torch import nn
 
 from gsv_pipeline.errors import TrainingError
 from gsv_pipeline.hardware import is_out_of_memory
-from gsv_pipeline.tracking import NullTracker
 from gsv_pipeline.training.step import TrainingStep
+from tests.trackers import Heard
 from tests.training.small_steps import convap, cpu, images_of, step_of
 
 GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB. GPU 0 has a total capacity of 8 GiB")
 CPU = RuntimeError(
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"
 )
-
-
-class Told(NullTracker):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
 
 
 def limit(model: nn.Module, *, images: int, error: BaseException, in_backward: bool = False) -> None:
@@ -48,12 +38,12 @@ def test_the_batch_goes_on_in_halves_as_if_begun_with_them(error: BaseException,
     batch, images = images_of(6)  # 18 images: 18, 9, 4
     small, roomy = convap().train(), convap().train()
     limit(small, images=4, error=error, in_backward=in_backward)
-    told = Told()
+    told = Heard()
     halving, begun_small = step_of(cpu(), small, tracker=told), step_of(cpu(), roomy, micro_batch=4)
     found = [halving(batch, images, epoch=0, step=number) for number in range(2)]
     wanted = [begun_small(batch, images, epoch=0, step=number) for number in range(2)]
     assert halving.micro_batch == 4
-    assert told.messages == [
+    assert told.said == [
         f"Out of memory in step 1. The same batch goes on in smaller pieces: training.micro_batch={size}"
         for size in (9, 4)
     ]
