@@ -67,11 +67,12 @@ def benchmark_new_checkpoint(context: dg.SensorEvaluationContext) -> dg.SensorRe
     """One run per checkpoint."""
     if not present_benchmarks(LAYOUT):
         return dg.SkipReason(f"No benchmark's images are below {LAYOUT.root}. Fetch a data set.")
-    found = new_checkpoints(LAYOUT, json.loads(context.cursor or "{}"))
+    known = json.loads(context.cursor or "{}")
+    found = new_checkpoints(LAYOUT, known)
     for remark in found.remarks if found.requests else ():
         context.log.warning(remark)
     # Nothing that was benchmarked is forgotten: a checkpoint that is away for a moment is not new when it is back.
-    cursor = json.dumps({**json.loads(context.cursor or "{}"), **found.known}, sort_keys=True)
+    cursor = json.dumps({**known, **found.known}, sort_keys=True)
     if found.requests:
         return dg.SensorResult(run_requests=found.requests, cursor=cursor)
     told = "; ".join(found.remarks) or f"{len(found.known)} checkpoints, none of them new."

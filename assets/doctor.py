@@ -1,6 +1,7 @@
 """Runs that were killed: Dagster believes that they still run, and that they still hold their slot of a pool."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,12 @@ import click
 import dagster as dg
 
 _UNDER_WAY: Final = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_PROC: Final = Path("/proc")
+_STATE: Final = 3
+_START: Final = 22
+"""Fields of /proc/PID/stat (man 5 proc_pid_stat): whether it runs, and when it began, in ticks since the boot."""
+_CLOCKS_S: Final = 60.0
+"""Whoever sets the clock moves the time of the boot, but not that of an event: no run must die of it."""
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -41,22 +48,48 @@ def _is_alive(instance: dg.DagsterInstance, run_id: str) -> bool:
     if process is None:
         return True
     try:
-        os.kill(process, 0)
+        os.kill(process.number, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # it exists, and belongs to somebody else
-    return True
+        pass  # it exists, and belongs to somebody else
+    return _may_be(process)
 
 
-def _process_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """The process id in the run's first engine event that names one: the process of its executor."""
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """The process of a run's executor.
+
+    Args:
+        number: Its id, which the kernel gives to another one when it is gone.
+        told: When the run told it, in seconds since 1970: it was started before.
+    """
+
+    number: int
+    told: float
+
+
+def _process_of(instance: dg.DagsterInstance, run_id: str) -> _Process | None:
+    """The process in the run's first engine event that names one: that of its executor."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         event = entry.dagster_event
         pid = event.engine_event_data.metadata.get("pid") if event is not None else None
         if pid is not None:
-            return int(str(pid.value))
+            return _Process(int(str(pid.value)), entry.timestamp)
     return None
+
+
+def _may_be(process: _Process) -> bool:
+    """Whether what has the id now is not known to be another process, or one that has ended and nobody collects."""
+    try:
+        # The second field is the name of the program, in brackets, and may hold anything.
+        fields = (_PROC / str(process.number) / "stat").read_text().rpartition(")")[2].split()
+        lines = (_PROC / "stat").read_text().splitlines()
+    except OSError:
+        return True  # not Linux, or it has just ended: the next look says so
+    (boot,) = (int(line.split()[1]) for line in lines if line.startswith("btime "))
+    begun = boot + int(fields[_START - _STATE]) / os.sysconf("SC_CLK_TCK")
+    return fields[0] != "Z" and begun < process.told + _CLOCKS_S
 
 
 def main() -> None:

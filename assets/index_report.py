@@ -43,7 +43,7 @@ def _looks(layout: Layout, experiment: Experiment, name: str) -> dict[str, Any]:
     from gsv_pipeline.reports.index_page import PAGE_FILE
 
     shown = index_choice(layout, experiment, name)
-    return {"page": PAGE_FILE, "numbers": shown.numbers, "indexes": shown.table, "speed_and_rightness": shown.figure}
+    return {"page": PAGE_FILE, "numbers": shown.numbers, "indexes": shown.table, "speed_and_accuracy": shown.figure}
 
 
 INDEX_REPORT_ASSETS = {name: index_report_asset(name) for name in scored_benchmarks()}

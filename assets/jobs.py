@@ -28,11 +28,6 @@ def catalog_keys(datasets: list[str]) -> list[dg.AssetKey]:
     return [dg.AssetKey(["catalog", name]) for name in datasets]
 
 
-def recompute_config(benchmarks: list[str]) -> dict[str, Any]:
-    """Run configuration with which everything after the checkpoint is made again."""
-    return {"ops": {f"{step}__{name}": {"config": {"recompute": True}} for name in benchmarks for step in EVALUATION}}
-
-
 def full_look_config(datasets: list[str]) -> dict[str, Any]:
     """Run configuration with which every image is decoded."""
     return {"ops": {f"catalog__{name}": {"config": {"look": "full"}} for name in datasets}}
@@ -48,6 +43,10 @@ _PRESENT: Final = present_benchmarks(LAYOUT)
 _COMPARED: Final = present_comparable(LAYOUT)
 _CATALOGS: Final = present_catalogs(LAYOUT)
 _HOOKS: Final = frozenset({incident_hook})
+_OTHER_REPORTS: Final = (
+    " *Materialize all* may warn that reports are missing: the leaderboard depends on those of every benchmark and "
+    "experiment, and takes what is there."
+)
 
 JOBS: Final = [
     dg.define_asset_job(
@@ -70,7 +69,7 @@ JOBS: Final = [
         "benchmark",
         selection=dg.AssetSelection.assets(*evaluation_keys(_PRESENT)),
         description="From one experiment's checkpoint to its recall on every benchmark whose data set is there, and to "
-        "the predictions to hand in where the answers are hidden.",
+        "the predictions to hand in where the answers are hidden." + _OTHER_REPORTS,
         executor_def=dg.multiprocess_executor,
         hooks=_HOOKS,
     ),
@@ -79,7 +78,7 @@ JOBS: Final = [
         selection=dg.AssetSelection.assets(*evaluation_keys(_COMPARED)),
         tags={RECOMPUTE_TAG: "true"},
         description="The same again although nothing changed, to see drift of packages or hardware: what is retrieved "
-        "is compared with what was retrieved before, and R@1 with the accepted one.",
+        "is compared with what was retrieved before, and R@1 with the accepted one." + _OTHER_REPORTS,
         executor_def=dg.multiprocess_executor,
         hooks=_HOOKS,
     ),

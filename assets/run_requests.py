@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.dataset import CATALOG_ASSETS
 from assets.embeddings import Precision, options_as_made
-from assets.jobs import catalog_keys, evaluation_keys, full_look_config, recompute_config
+from assets.jobs import EVALUATION, catalog_keys, evaluation_keys, full_look_config
 from assets.partitions import EXPERIMENTS
 from assets.presence import present_benchmarks, present_catalogs, present_comparable
 from assets.recall_report import REPORT_ASSETS
@@ -108,7 +108,8 @@ def _why_not(layout: Layout, experiment: str) -> str:
 
 def _recompute_as_made(layout: Layout, experiment: str, benchmarks: list[str]) -> dict[str, Any]:
     """Recompute with the settings that the descriptors were made with; others would be a change of our own making."""
-    config = recompute_config(benchmarks)
+    ops = {f"{step}__{name}": {"config": {"recompute": True}} for name in benchmarks for step in EVALUATION}
+    config: dict[str, Any] = {"ops": ops}
     for benchmark in benchmarks:
         made = options_as_made(layout, experiment, benchmark)
         chosen = {"precision": Precision(made.precision).name, "skip_broken": made.skip_broken}

@@ -1,4 +1,4 @@
-"""Accepting recalls and comparing experiments: what a person decides about reports that are there."""
+"""Accepting recalls, the gate over them, comparing experiments: what a person decides about reports that are there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import compose, recipes
-from gsv_pipeline.config import Experiment
-from gsv_pipeline.errors import ConfigError, StaleInputError
+from gsv_pipeline.config import Experiment, load_experiment
+from gsv_pipeline.errors import ConfigError, DataError, InputError, StaleInputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, require
 from gsv_pipeline.provenance import provenance
@@ -33,6 +33,38 @@ class AcceptedFile:
     path: Path
     recall: float
     before: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An accepted recall, and what the gate says of the report that is there now.
+
+    Args:
+        experiment: Whose.
+        benchmark: On what.
+        accepted: R@1 that was accepted, as a fraction; None where the record cannot be read.
+        recall: R@1 of now; None where the gate could not judge.
+        tolerance: Largest loss of R@1 that passes, as a fraction; None: as much as chance explains.
+        judgement: What the gate says; None where it could not judge.
+        hindrance: Why it could not.
+    """
+
+    experiment: str
+    benchmark: str
+    accepted: float | None
+    recall: float | None
+    tolerance: float | None
+    judgement: "Judgement | None"
+    hindrance: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`passes`, `worse`, `changed` (the benchmark is another one) or `not judged`."""
+        if self.judgement is None:
+            return "not judged"
+        if self.judgement.passed:
+            return "passes"
+        return "worse" if self.judgement.comparison else "changed"
 
 
 def accept(
@@ -81,11 +113,28 @@ def accept(
 
 def accepted_experiments(layout: Layout) -> list[str]:
     """Experiments of which a recall was accepted on any benchmark, sorted."""
-    return sorted({path.stem for path in layout.root.glob(layout.key(layout.accepted("*", "*")))})
+    return sorted({experiment for experiment, _ in accepted_reports(layout)})
+
+
+def accepted_reports(layout: Layout) -> list[tuple[str, str]]:
+    """Experiment and benchmark of every recall that was accepted, sorted."""
+    paths = layout.root.glob(layout.key(layout.accepted("*", "*")))
+    return sorted((path.stem, path.parent.name) for path in paths)
 
 
 def judge_report(layout: Layout, experiment: Experiment, benchmark: str) -> "Judgement | None":
     """Compare the report on disk with what was accepted; None where nothing was.
+
+    Raises:
+        DataError: The record or the report is damaged.
+        StaleInputError: The report is missing or out of date.
+    """
+    found = judged_report(layout, experiment, benchmark)
+    return found.judgement if found else None
+
+
+def judged_report(layout: Layout, experiment: Experiment, benchmark: str) -> Judged | None:
+    """What `judge_report` says, with the recalls that it compared.
 
     Raises:
         DataError: The record or the report is damaged.
@@ -100,7 +149,63 @@ def judge_report(layout: Layout, experiment: Experiment, benchmark: str) -> "Jud
     require(layout, recipes.recall_report(layout, experiment, benchmark))
     outcomes = load_outcomes(layout.recall_report(benchmark, experiment.name))
     version = _benchmark_version(layout, benchmark)
-    return judge(accepted, outcomes.ranks, outcomes.places, benchmark_version=version)
+    return Judged(
+        experiment=experiment.name,
+        benchmark=benchmark,
+        accepted=accepted.recall_at["1"],
+        recall=float((outcomes.ranks < 1).mean()),
+        tolerance=accepted.tolerance,
+        judgement=judge(accepted, outcomes.ranks, outcomes.places, benchmark_version=version),
+    )
+
+
+def judge_accepted(layout: Layout, experiments: Sequence[str] = (), *, overrides: Sequence[str] = ()) -> list[Judged]:
+    """What the gate says of every accepted recall; one that it cannot judge is no reason to leave out the others.
+
+    Args:
+        layout: Where things live.
+        experiments: Of these; empty: of all.
+        overrides: `key=value` settings that their reports were made with.
+
+    Raises:
+        ConfigError: An experiment that is asked for is unknown, or nothing of it, or nothing at all, was accepted.
+    """
+    known = accepted_reports(layout)
+    for name in experiments:
+        load_experiment(layout, name, overrides)  # what is asked for by name is refused aloud
+        if name not in accepted_experiments(layout):
+            raise ConfigError(
+                f"No recall of '{name}' was accepted, so there is nothing to judge. Once one is good, run: "
+                f"gsv-pipeline accept {name} --reason …"
+            )
+    if not known:
+        raise ConfigError(
+            f"No recall was accepted in {layout.root}, so there is nothing to judge. Once one is good, run: "
+            "gsv-pipeline accept EXPERIMENT --reason …"
+        )
+    wanted = set(experiments or accepted_experiments(layout))
+    return [_judged(layout, name, benchmark, overrides) for name, benchmark in known if name in wanted]
+
+
+def _judged(layout: Layout, name: str, benchmark: str, overrides: Sequence[str]) -> Judged:
+    """The judgement, or why there is none."""
+    try:
+        found = judged_report(layout, load_experiment(layout, name, overrides), benchmark)
+        hindrance = "its record was removed just now"
+    except InputError as error:
+        found, hindrance = None, str(error)
+    return found or _unjudged(layout, name, benchmark, hindrance)
+
+
+def _unjudged(layout: Layout, name: str, benchmark: str, hindrance: str) -> Judged:
+    from gsv_pipeline.evaluation.accepted import load_accepted
+
+    try:
+        record = load_accepted(layout.accepted(benchmark, name))
+    except DataError:
+        record = None  # the hindrance says so
+    accepted, tolerance = (record.recall_at["1"], record.tolerance) if record else (None, None)
+    return Judged(name, benchmark, accepted, None, tolerance, None, hindrance)
 
 
 def compare_experiments(

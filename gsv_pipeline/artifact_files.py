@@ -4,6 +4,8 @@ from typing import Final
 
 EXPERIMENT_FILE: Final = "experiment.yaml"
 MODEL_FILE: Final = "model.safetensors"
+LAST_MODEL_FILE: Final = "last.safetensors"
+"""Weights after the last step, where others were the best; no stage reads them."""
 CALLABLE_FILE: Final = "callable.json"
 TRAINING_LOG_FILE: Final = "metrics.jsonl"
 TRAINING_HISTORY_FILE: Final = "history.json"

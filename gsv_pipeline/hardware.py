@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
 AUTO: Final = "auto"
 
+DEVICE_VARIABLE: Final = "GSV_DEVICE"
+DEVICES: Final = (AUTO, "cpu", "cuda")
+"""What it may say."""
+
+_WORDS: Final = {"32-true": "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16"}
 _NO_MEMORY: Final = (
     "out of memory",
     "not enough memory",
@@ -25,10 +30,47 @@ _NO_MEMORY: Final = (
 
 
 def choose_device() -> str:
-    """`cuda` where a GPU answers, else `cpu`."""
+    """What `GSV_DEVICE` asks for; where it says nothing, or `auto`, `cuda` where a GPU answers, else `cpu`.
+
+    Raises:
+        ConfigError: It asks for a GPU where none answers, or for something else.
+    """
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    asked = _asked_device()
+    if asked == "cpu":
+        return asked
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "cuda":
+        built = torch.version.cuda
+        cause = f"torch {torch.__version__} is built {f'for CUDA {built}' if built else 'without CUDA'}"
+        raise ConfigError(
+            f"{DEVICE_VARIABLE} is cuda, but no GPU answers ({cause}). See whether nvidia-smi shows one, or set "
+            f"{DEVICE_VARIABLE} to auto or cpu."
+        )
+    return "cpu"
+
+
+def device_words(device: str, precision: str, *, processes: int = 1) -> str:
+    """Where a training runs, for people: `No GPU answers: training on 2 processors in bfloat16`.
+
+    Args:
+        device: As `choose_device` says.
+        precision: As `choose_precision` says.
+        processes: That train together.
+    """
+    import torch
+
+    from gsv_pipeline.images.workers import processors
+
+    count = processors()
+    on = f"{count} processor{'s' if count != 1 else ''}"
+    together = f", {processes} processes together" if processes > 1 else ""
+    if device == "cuda":
+        return f"Training on {torch.cuda.get_device_name()} in {_WORDS[precision]}{together}, beside {on}"
+    reason = f"{DEVICE_VARIABLE} is cpu" if _asked_device() == "cpu" else "No GPU answers"
+    return f"{reason}: training on {on} in {_WORDS[precision]}{together}"
 
 
 def choose_precision(asked: str, device: str, *, setting: str = "precision") -> str:
@@ -98,6 +140,17 @@ def give_back(device: "torch.device") -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def _asked_device() -> str:
+    found = os.environ.get(DEVICE_VARIABLE, "")
+    asked = found.strip().lower() or AUTO
+    if asked not in DEVICES:
+        raise ConfigError(
+            f"{DEVICE_VARIABLE} is '{found}', expected {', '.join(DEVICES[:-1])} or {DEVICES[-1]}. Change it, or unset "
+            "it: then a GPU is used where one answers."
+        )
+    return asked
 
 
 def _cpu_has_bf16() -> bool:

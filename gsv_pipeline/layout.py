@@ -121,7 +121,7 @@ class Layout:
         return self.root / "deployment_index" / benchmark / experiment / kind
 
     def index_report(self, benchmark: str, experiment: str) -> Path:
-        """What every kind of index costs, and how right it is."""
+        """What every kind of index costs, and how well it agrees with exact search."""
         return self.root / "index_report" / benchmark / experiment
 
     def pca(self, experiment: str) -> Path:

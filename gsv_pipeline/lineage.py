@@ -13,7 +13,10 @@ from gsv_pipeline.manifest import Manifest, read_manifest
 from gsv_pipeline.provenance import CHANGES
 
 _REPORTS: Final = "reports"
+_DATASETS: Final = "dataset/"
 _DVC: Final = "dvc"
+_LOCK_FILE: Final = "dvc.lock"
+"""What `dvc repro` writes beside `dvc.yaml`: the hash of every output of the reference run."""
 _WANDB: Final = "wandb_run"
 
 
@@ -27,7 +30,7 @@ class Link:
         folder: Where it lies, or lay.
         manifest: What is known of that very version; None where it is gone.
         broken: Why the chain ends here; empty where it does not.
-        snapshot: DVC's md5 of a data set, if DVC keeps that version.
+        snapshot: DVC's md5 of a data set, if DVC keeps that version, by its own file or as the output of a stage.
         wandb_runs: Of W&B, by their ids.
         inputs: What it was made of, sorted by name.
     """
@@ -186,7 +189,7 @@ def _link(layout: Layout, key: str, folder: Path, manifest: Manifest, *, followe
         version=manifest.data_version,
         folder=folder,
         manifest=manifest,
-        snapshot=_snapshot(manifest, follower),
+        snapshot=_snapshot(manifest, follower) or _locked(layout, folder, manifest),
         wandb_runs=_wandb_runs(layout, manifest),
         inputs=tuple(_input(layout, name, version, manifest) for name, version in recorded_inputs(manifest).items()),
     )
@@ -212,6 +215,30 @@ def _snapshot(manifest: Manifest, follower: Manifest | None) -> str:
         return ""
     read = follower.config.get("files") if follower else None
     return str(note.get("md5", "")) if note.get("listing") in (manifest.data_version, read) else ""
+
+
+def _locked(layout: Layout, folder: Path, manifest: Manifest) -> str:
+    """DVC's hash of a data set that a stage of `dvc.yaml` makes, if what is there has the files that DVC recorded."""
+    if not manifest.key.startswith(_DATASETS) or folder != layout.root / manifest.key:
+        return ""
+    lock = next((path for above in folder.parents if (path := above / _LOCK_FILE).is_file()), None)
+    output = _output_of(lock, folder) if lock else {}
+    if not output:
+        return ""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return str(output["md5"]) if (output.get("nfiles"), output.get("size")) == (len(sizes), sum(sizes)) else ""
+
+
+def _output_of(lock: Path, folder: Path) -> Mapping[str, Any]:
+    """What `dvc.lock` says of a folder; nothing where it is no output, or the file is damaged."""
+    import yaml
+
+    try:
+        stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
+        outputs = [output for stage in stages.values() for output in stage.get("outs", ())]
+        return next((dict(item) for item in outputs if lock.parent / item["path"] == folder and "md5" in item), {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return {}
 
 
 def _wandb_runs(layout: Layout, manifest: Manifest) -> tuple[str, ...]:

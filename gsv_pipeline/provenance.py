@@ -14,13 +14,20 @@ import gsv_pipeline
 PACKAGES: Final = (
     "torch",
     "torchvision",
+    "timm",
     "lightning",
     "pytorch-metric-learning",
     "faiss-cpu",
     "numpy",
     "pandas",
+    "pyarrow",
     "pillow",
+    "simplejpeg",
+    "utm",
+    "safetensors",
 )
+"""Distributions of which another version may give another number, or read another one out of a file."""
+
 CHANGES: Final = "+changes"
 """How a commit ends whose checkout had changes."""
 

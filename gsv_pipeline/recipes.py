@@ -229,7 +229,7 @@ def faiss_index(layout: Layout, experiment: Experiment, benchmark_name: str, kin
 
 
 def index_report(layout: Layout, experiment: Experiment, benchmark_name: str) -> Recipe:
-    """What every kind of index costs, and how right it is."""
+    """What every kind of index costs, and how well it agrees with exact search."""
     kinds = {kind: list(map(dict, row.settings)) for kind, row in index.INDEXES.items()}
     return Recipe(
         layout.index_report(benchmark_name, experiment.name),

@@ -270,15 +270,19 @@ def build_index(
 def report_indexes(
     layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
 ) -> StageResult:
-    """What each kind of index costs and how right it is, so that a person can choose one; builds those missing."""
+    """What each kind of index costs and how accurate it is, so that a person can choose one; builds those missing.
+
+    The numbers are in `index_report.json`, for people in `index_report.html`, for pull requests in `index_report.md`.
+    """
     for kind in INDEXES:
         build_index(layout, experiment, benchmark, tracker=tracker, kind=kind)
 
     def write(target: Path) -> Output:
         from gsv_pipeline.reports.index_page import REPORT_FILE, write_index_report
+        from gsv_pipeline.reports.subject import subject_of
 
         measured = compose.measure_indexes(layout, experiment, benchmark, tracker=tracker)
-        write_index_report(target, measured, experiment=experiment.name, benchmark=benchmark)
+        write_index_report(target, measured, subject=subject_of(layout, experiment.name, benchmark))
         return Output(compose.index_facts(measured), version_files=(REPORT_FILE,))
 
     return produce(layout, recipes.index_report(layout, experiment, benchmark), write, tracker=tracker, force=force)
@@ -301,13 +305,17 @@ def fit_pca(
 def report_pca(
     layout: Layout, experiment: Experiment, benchmark: str, *, tracker: Tracker, force: bool = False
 ) -> StageResult:
-    """Recall on a benchmark against the size of descriptors, reduced by `fit_pca`."""
+    """Recall on a benchmark against the size of descriptors, reduced by `fit_pca`.
+
+    The numbers are in `pca_report.json`, for people in `pca_report.html`, for pull requests in `pca_report.md`.
+    """
 
     def write(target: Path) -> Output:
         from gsv_pipeline.reports.pca_page import REPORT_FILE, write_pca_report
+        from gsv_pipeline.reports.subject import subject_of
 
         measured = compose.measure_pca(layout, experiment, benchmark, tracker=tracker)
-        write_pca_report(target, measured, experiment=experiment.name, benchmark=benchmark)
+        write_pca_report(target, measured, subject=subject_of(layout, experiment.name, benchmark))
         return Output({"R@1": compose.recall_by_size(measured)}, version_files=(REPORT_FILE,))
 
     return produce(layout, recipes.pca_report(layout, experiment, benchmark), write, tracker=tracker, force=force)
@@ -361,7 +369,7 @@ def evaluate(
 
 
 def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) -> StageResult:
-    """All recall reports on disk side by side: `leaderboard.json` and a page."""
+    """All recall reports on disk side by side: `leaderboard.json`, `index.html` and `leaderboard.md`."""
     from gsv_pipeline.evaluation.history import finished_reports
     from gsv_pipeline.reports.collect import collect_rows
 
@@ -374,6 +382,8 @@ def write_leaderboard(layout: Layout, *, tracker: Tracker, force: bool = False) 
         rows = collect_rows(layout, folders)
         write_json(target / leaderboard.LEADERBOARD_FILE, leaderboard.leaderboard_json(rows))
         leaderboard.write_leaderboard_page(target / leaderboard.LEADERBOARD_PAGE, rows)
+        markdown = leaderboard.leaderboard_markdown(rows)
+        (target / leaderboard.LEADERBOARD_MARKDOWN).write_text(markdown, encoding="utf-8")
         return Output({"reports": len(folders), "rows": len(rows)}, version_files=(leaderboard.LEADERBOARD_FILE,))
 
     return produce(layout, recipes.leaderboard(layout, versions), write, tracker=tracker, force=force)

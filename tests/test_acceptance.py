@@ -92,6 +92,86 @@ def test_the_commands_print_what_they_decided(chain_layout: Layout, capsys: pyte
     assert "(before: " in capsys.readouterr().out
 
 
+def _gate(layout: Layout, *arguments: str) -> int:
+    return run(["--data-root", str(layout.root), "gate", *arguments])
+
+
+def test_the_gate_passes_what_was_accepted_and_exits_with_1_when_a_recall_falls(
+    chain_layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = tiny_experiment(chain_layout)
+    accept(chain_layout, experiment, benchmarks=["demo_test"], reason="good", tolerance=0.02)
+    accept(chain_layout, experiment, benchmarks=["demo_val"], reason="good")
+    settings = experiment.overrides
+    assert _gate(chain_layout, *settings) == 0
+    recall = (
+        100
+        * json.loads((chain_layout.recall_report("demo_test", "demo") / "recall.json").read_text())["recall_at"]["1"]
+    )
+    header, *rows = capsys.readouterr().out.splitlines()[1:]
+    assert header.split()[:4] == ["experiment", "benchmark", "accepted", "now"]
+    assert [row.split()[:4] for row in rows] == [
+        ["demo", "demo_test", f"{recall:.2f}", f"{recall:.2f}"],
+        ["demo", "demo_val", *rows[1].split()[2:4]],
+    ]
+    assert [row.endswith("passes") for row in rows] == [True, True]
+    assert "2.00 points" in rows[0]
+    assert "what chance explains" in rows[1]
+    _lose_everything(chain_layout)
+    for arguments in ((), ("demo",), ("demo", "--json")):
+        assert _gate(chain_layout, *arguments, *settings) == 1
+        captured = capsys.readouterr()
+        assert "1 of 2 accepted recalls do not pass the gate" in captured.err
+        assert "demo on demo_test: R@1 is 0.00, accepted was" in captured.err
+        assert "more than a loss of 2.00 points admits" in captured.err
+    told = {row["benchmark"]: row for row in json.loads(captured.out)}
+    assert {name: row["verdict"] for name, row in told.items()} == {"demo_test": "worse", "demo_val": "passes"}
+    assert told["demo_test"]["recall"] == 0
+    assert told["demo_test"]["accepted"] == pytest.approx(recall / 100, abs=1e-6)
+
+
+def test_a_gate_that_cannot_judge_does_not_pass_and_says_what_to_run(
+    chain_layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = tiny_experiment(chain_layout)
+    for arguments in ((), ("demo",)):
+        assert _gate(chain_layout, *arguments) == 2
+        assert "so there is nothing to judge. Once one is good, run: gsv-pipeline accept" in capsys.readouterr().err
+    assert _gate(chain_layout, "dmeo") == 2
+    assert "Did you mean 'demo'?" in capsys.readouterr().err
+    accept(chain_layout, experiment, reason="good")
+    shutil.rmtree(chain_layout.recall_report("demo_test", "demo"))
+    assert _gate(chain_layout, *experiment.overrides) == 2
+    captured = capsys.readouterr()
+    assert "'recall_report/demo_test/demo' is needed, but it is missing" in captured.err
+    assert [row.endswith("passes") for row in captured.out.splitlines()[2:]] == [False, True]
+    # The demo as it ships was never run here: its reports are those of other settings.
+    assert _gate(chain_layout) == 2
+    assert "demo on demo_val: 'recall_report/demo_val/demo' is needed, but" in capsys.readouterr().err
+    chain_layout.accepted("demo_test", "demo").rename(chain_layout.accepted("demo_test", "gone"))
+    assert _gate(chain_layout) == 2
+    assert "gone on demo_test: Unknown experiment 'gone'" in capsys.readouterr().err
+    chain_layout.accepted("demo_test", "gone").write_text("{}")
+    assert _gate(chain_layout) == 2
+
+
+def test_evaluating_ends_with_what_the_gate_says(chain_layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    experiment = tiny_experiment(chain_layout)
+    command = ["evaluate", "demo_test", "--experiment", "demo", *experiment.overrides]
+    root = ["--data-root", str(chain_layout.root)]
+    assert run([*root, *command]) == 0
+    assert "Gate" not in capsys.readouterr().out
+    accept(chain_layout, experiment, reason="good", tolerance=0.02)
+    assert run([*root, *command]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("Gate: passes (may be lost: 2.00 points). R@1 is ")
+    _lose_everything(chain_layout)
+    assert run([*root, *command]) == 0, "the report is made; gsv-pipeline gate is what fails"
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("Gate: worse (may be lost: 2.00 points). R@1 is 0.00, accepted was ")
+    assert "more than a loss of 2.00 points admits" in last
+
+
 def test_an_experiment_equals_itself(chain_layout: Layout) -> None:
     experiment = tiny_experiment(chain_layout)
     found = compare_experiments(chain_layout, experiment, experiment, "demo_test")
@@ -112,3 +192,15 @@ def test_git_keeps_what_people_decided_and_wrote(tmp_path: Path) -> None:
     command = ["git", "check-ignore", "--no-index", *(f"data/{name}" for name in [*kept, *ignored])]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout.splitlines()
     assert found == [f"data/{name}" for name in ignored]
+
+
+def test_status_says_that_recalls_were_accepted_and_what_judges_them(
+    chain_layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = ["--data-root", str(chain_layout.root), "status"]
+    assert run(root) == 0
+    assert "gate" not in capsys.readouterr().out
+    accept(chain_layout, tiny_experiment(chain_layout), reason="good")
+    assert run(root) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "Accepted recalls: 2. Whether the reports keep them, says: gsv-pipeline gate"

@@ -20,7 +20,9 @@ def run(*arguments: str, root: Path) -> int:
 def test_every_command_explains_itself() -> None:
     commands = sorted(cli.cli.commands)
     stages = {"fetch", "catalog", "places", "benchmark", "train", "embed", "index", "evaluate", "leaderboard"}
-    assert stages | {"accept", "check", "compare", "data", "export", "list", "match", "show", "track"} <= set(commands)
+    assert stages | {"accept", "check", "compare", "data", "export", "gate", "list", "match", "show", "track"} <= set(
+        commands
+    )
     for name in commands:
         result = CliRunner().invoke(cli.cli, [name, "--help"])
         assert result.exit_code == 0

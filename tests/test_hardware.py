@@ -5,13 +5,49 @@ import torch
 
 from gsv_pipeline import hardware
 from gsv_pipeline.errors import ConfigError
-from gsv_pipeline.hardware import choose_device, choose_precision
+from gsv_pipeline.hardware import choose_device, choose_precision, device_words
 
 
 @pytest.mark.parametrize(("gpu", "device"), [(True, "cuda"), (False, "cpu")])
 def test_a_gpu_is_used_where_one_answers(monkeypatch, gpu, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     assert choose_device() == device
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpu", "device"),
+    [("auto", True, "cuda"), ("", False, "cpu"), ("cpu", True, "cpu"), (" CPU ", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_the_environment_may_ask_for_a_device(monkeypatch, asked, gpu, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setenv("GSV_DEVICE", asked)
+    assert choose_device() == device
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_a_device_that_nobody_knows_is_refused_whether_a_gpu_answers_or_not(monkeypatch, gpu):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setenv("GSV_DEVICE", "gpu")
+    with pytest.raises(ConfigError, match="GSV_DEVICE is 'gpu', expected auto, cpu or cuda. Change it, or unset it"):
+        choose_device()
+
+
+def test_a_gpu_that_is_asked_for_and_does_not_answer_is_an_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("GSV_DEVICE", "cuda")
+    with pytest.raises(ConfigError, match="GSV_DEVICE is cuda, but no GPU answers .* set GSV_DEVICE to auto or cpu"):
+        choose_device()
+
+
+def test_where_a_training_runs_is_said_in_words(monkeypatch):
+    monkeypatch.setattr("gsv_pipeline.images.workers.processors", lambda: 2)
+    assert device_words("cpu", "bf16-mixed") == "No GPU answers: training on 2 processors in bfloat16"
+    monkeypatch.setenv("GSV_DEVICE", "cpu")
+    told = device_words("cpu", "32-true", processes=4)
+    assert told == "GSV_DEVICE is cpu: training on 2 processors in float32, 4 processes together"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
+    monkeypatch.setattr("gsv_pipeline.images.workers.processors", lambda: 1)
+    assert device_words("cuda", "16-mixed") == "Training on NVIDIA H100 in float16, beside 1 processor"
 
 
 @pytest.mark.parametrize("asked", ["32-true", "bf16-mixed"])

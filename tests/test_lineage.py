@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gsv_pipeline.cli import run
 from gsv_pipeline.errors import ConfigError, DataError
@@ -107,6 +108,30 @@ def test_a_snapshot_is_told_while_it_is_of_the_files_that_were_read(chain_layout
         note = {"md5": "0a1b.dir", "nfiles": 3, "size": 1, "listing": listing}
         path.write_text(json.dumps({**manifest, "metadata": {**manifest["metadata"], "dvc": note}}))
         assert chain(chain_layout)["dataset/demo"].snapshot == told
+
+
+def test_the_hash_of_a_reference_run_is_told_while_its_files_are_there(chain_layout: Layout) -> None:
+    folder, lock = chain_layout.dataset("demo"), chain_layout.root.parent / "dvc.lock"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    output = {
+        "path": f"{chain_layout.root.name}/dataset/demo",
+        "hash": "md5",
+        "md5": "0a1b.dir",
+        "size": sum(path.stat().st_size for path in files),
+        "nfiles": len(files),
+    }
+    other = {**output, "path": "data/dataset/other", "md5": "2c3d.dir"}
+    stages = {"fetch": {"cmd": "gsv-pipeline fetch demo", "outs": [other, output]}, "catalog": {"cmd": "…"}}
+    lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    links = chain(chain_layout)
+    assert {link.key: link.snapshot for link in links.values() if link.snapshot} == {"dataset/demo": "0a1b.dir"}
+    assert link_json(links["dataset/demo"])["dvc_md5"] == "0a1b.dir"
+    (folder / "added.txt").write_text("after the run")
+    assert not chain(chain_layout)["dataset/demo"].snapshot
+    (folder / "added.txt").unlink()
+    for damaged in ("stages: [", "[]", "stages: {fetch: {outs: [{md5: 1}]}}", ""):
+        lock.write_text(damaged)
+        assert not chain(chain_layout)["dataset/demo"].snapshot
 
 
 def test_runs_of_wandb_are_found_by_the_fingerprint_in_their_names(chain_layout: Layout) -> None:

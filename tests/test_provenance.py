@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
+import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +70,22 @@ def test_without_git_there_is_no_commit(checkout, monkeypatch):
 def test_packages_that_are_not_installed_are_left_out(monkeypatch):
     monkeypatch.setattr(provenance, "PACKAGES", ("numpy", "surely-not-installed"))
     assert [name for name, _ in provenance.package_versions()] == ["numpy"]
+
+
+NUMBERS_DO_NOT_DEPEND_ON: dict[str, str] = {
+    "click": "reads commands",
+    "jinja2": "fills in pages",
+    "matplotlib": "draws figures",
+    "pydantic": "checks settings, which the manifest holds as they were read",
+    "pyyaml": "reads settings, which the manifest holds as they were read",
+    "rich": "prints tables",
+    "tqdm": "draws bars",
+}
+
+
+def test_every_package_that_can_change_a_number_is_noted():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.match(r"[A-Za-z0-9_.-]+", line)[0] for line in project["dependencies"]}
+    assert needed == {*provenance.PACKAGES} | {*NUMBERS_DO_NOT_DEPEND_ON}
+    assert not {*provenance.PACKAGES} & {*NUMBERS_DO_NOT_DEPEND_ON}
+    assert {name for name, _ in provenance.package_versions()} == {*provenance.PACKAGES}

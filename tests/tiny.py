@@ -1,6 +1,7 @@
 """What makes the demo tiny: a rendered city and an experiment that trains on it in a second."""
 
 import json
+import shutil
 from collections.abc import Sequence
 
 import yaml
@@ -44,6 +45,13 @@ def own_experiment(layout: Layout, name: str, extra: str, *, training: bool = Tr
     layout.experiments().mkdir(exist_ok=True)
     (layout.experiments() / f"{name}.yaml").write_text(yaml.safe_dump(values) + extra)
     return load_experiment(layout, name)
+
+
+def experiment_with_weights(layout: Layout, name: str) -> Experiment:
+    """A user's experiment under the data root: the tiny model, with the weights that were trained for the demo."""
+    weights = layout.root / "tiny.safetensors"
+    shutil.copy(layout.checkpoint("demo") / "model.safetensors", weights)
+    return own_experiment(layout, name, f"weights: {weights}\n", training=False)
 
 
 def run_chain(layout: Layout, experiment: Experiment, benchmarks: Sequence[str] = ("demo_val", "demo_test")) -> None:

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -175,11 +174,3 @@ def open_files(folder: Path) -> list[Path]:
         with suppress(FileNotFoundError):  # the server's threads open and close sockets meanwhile
             found.append(link.readlink())
     return [path for path in found if path.is_relative_to(folder)]
-
-
-def wait_until(is_true: Callable[[], bool], *, within_s: float = 120.0) -> None:
-    """Return as soon as it is."""
-    deadline = time.monotonic() + within_s
-    while not is_true():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)

@@ -38,7 +38,7 @@ __all__ = [
     "held_out_cities",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _DEMO: Final = "gsv_pipeline.benchmarks.demo"
 

@@ -1,15 +1,13 @@
 """Which database images count as correct: by distance on the globe, by frame, by pair, by label."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.geo import EARTH_RADIUS_M, distance_m
-
-POSITIVE_RADIUS_M: Final = 25.0  # the field's convention (FIELD 4.1)
 
 Float = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gsv_pipeline.benchmarks import BENCHMARKS, FOLDERS, BenchmarkRow, Protocol
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M
 from gsv_pipeline.config import faults_of, read_mapping
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
@@ -110,7 +111,7 @@ def _read(path: Path) -> BenchmarkRow:
     folders = {side: _whole(path, getattr(stated, side)) for side in ("database", "queries")}
     _refuse_one_folder(path, folders)
     by_file = stated.positives not in WAYS
-    radius = 25.0 if stated.radius_m is None else stated.radius_m
+    radius = POSITIVE_RADIUS_M if stated.radius_m is None else stated.radius_m
     return BenchmarkRow(
         load=LOAD,
         dataset="",

@@ -7,11 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Positives, positives_within
-from gsv_pipeline.benchmarks.plane import positives_in_plane
+from gsv_pipeline.benchmarks.ground_truth import Float, Positives, positives_within
+from gsv_pipeline.benchmarks.plane import check_zones, positives_in_plane
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M
 from gsv_pipeline.errors import DataError, few
 from gsv_pipeline.sources.published import parse_name
-from gsv_pipeline.sources.utm_names import parse_utm_name
+from gsv_pipeline.sources.utm_names import UtmName, parse_utm_name
 
 PAIR_COLUMNS: Final = ("query", "database")
 
@@ -32,11 +33,13 @@ def positives_from_names(
     if all(degrees):
         values = np.array(degrees, dtype=np.float64)
         return positives_within(values[: len(queries)], values[len(queries) :], radius_m, names=names)
-    metres = [_utm(path) for path in (*queries, *database)]
-    if all(metres):
-        values = np.array(metres, dtype=np.float64)
-        return positives_in_plane(values[: len(queries)], values[len(queries) :], radius_m, names=names)
-    return None
+    found = {side: [name for path in paths if (name := _utm(path))] for side, paths in names.items()}
+    if any(len(found[side]) < len(paths) for side, paths in names.items()):
+        return None
+    for side, side_names in found.items():
+        check_zones(side_names, side=side, names=names)
+    metres = {side: _metres(side_names) for side, side_names in found.items()}
+    return positives_in_plane(metres["queries"], metres["database"], radius_m, names=names)
 
 
 def unclear_names(queries: Sequence[Path], database: Sequence[Path]) -> str:
@@ -131,6 +134,9 @@ def _latlon(path: Path) -> tuple[float, float] | None:
     return (name.lat, name.lon) if name else None
 
 
-def _utm(path: Path) -> tuple[float, float] | None:
-    name = parse_utm_name(path.name)
-    return (name.east, name.north) if name else None
+def _utm(path: Path) -> UtmName | None:
+    return parse_utm_name(path.name)
+
+
+def _metres(names: Sequence[UtmName]) -> Float:
+    return np.array([(name.east, name.north) for name in names], dtype=np.float64).reshape(-1, 2)

@@ -1,18 +1,22 @@
 """Positives among UTM coordinates: database images within a radius, found through a grid of cells."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Float, Ints, Names, Positives, in_brackets
+from gsv_pipeline.benchmarks.ground_truth import Float, Ints, Names, Positives, in_brackets
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M
 from gsv_pipeline.errors import DataError
+from gsv_pipeline.sources.utm_names import UtmName
 
 _PAIRS_AT_ONCE: Final = 4_000_000  # candidates whose distance is measured together: about 200 MB
 _WIDER: Final = 1 + 1e-6  # cells than the radius, so that rounding never hides an image two cells away
 _LARGEST_DEGREES: Final = np.array([180.0, 90.0])
 _PER_METRE: Final = 100.0  # names hold metres with two decimals, degrees with more
+_EASTINGS_M: Final = (100_000.0, 1_000_000.0)  # where UTM is defined, whatever the zone; as catalogs take them
 
 
 def positives_in_plane(
@@ -64,16 +68,68 @@ def check_metres(metres: Float, *, side: str, names: Names | None = None) -> Non
             f"{side}: {len(missing):,} of {len(metres):,} coordinates are missing, the first in row {missing[0]}"
             f"{in_brackets(names, side, int(missing[0]))}. Expected east and north in metres for each image."
         )
-    in_range = any(bool((np.abs(metres) <= limit).all()) for limit in (_LARGEST_DEGREES, _LARGEST_DEGREES[::-1]))
     scaled = metres * _PER_METRE
     finer = np.flatnonzero((np.abs(scaled - np.round(scaled)) > 1e-3).any(axis=1))
-    if in_range and len(finer):
+    if _fits_degrees(metres) and len(finer):
         east, north = metres[finer[0]]
         raise DataError(
             f"{side}: the coordinates look like degrees, the first are {east:g} and {north:g}"
             f"{in_brackets(names, side, int(finer[0]))}. Metres were expected, as in "
             "@0543256.96@4178906.70@...@.jpg: convert them to UTM."
         )
+
+
+def in_zone(name: UtmName) -> bool:
+    """Whether the east of a name can be of the zone that it states; True where it states none."""
+    return not name.zone or _EASTINGS_M[0] <= name.east < _EASTINGS_M[1]
+
+
+def check_zones(found: Sequence[UtmName], *, side: str, names: Names | None = None) -> None:
+    """Refuse names that state a UTM zone and no metres of one: degrees, or metres from an origin of their own.
+
+    Args:
+        found: What the N names of one side say.
+        side: `database` or `queries`; opens the message.
+        names: Of the images of both sides.
+
+    Raises:
+        DataError: Counts them and names the first such image.
+    """
+    wrong = [row for row, name in enumerate(found) if not in_zone(name)]
+    if wrong:
+        first = found[wrong[0]]
+        raise DataError(
+            f"{side}: {len(wrong):,} of {len(found):,} names state a UTM zone and an east outside it, the first "
+            f"{first.east:g} in zone {first.zone}{in_brackets(names, side, wrong[0])}. Expected {_EASTINGS_M[0]:,.0f} "
+            f"to {_EASTINGS_M[1]:,.0f} m. Convert degrees to UTM; if they are metres from an origin of your own, leave "
+            "zone and letter empty: @2.30@48.80@@@...@.jpg."
+        )
+
+
+def check_tells_apart(positives: Positives, queries: Float, database: Float, *, radius_m: float) -> None:
+    """Refuse coordinates within ±180 and ±90 by which every image is correct for every query: likely degrees.
+
+    Args:
+        positives: Q arrays of database rows.
+        queries: [Q, 2] east and north in metres.
+        database: [N, 2].
+        radius_m: Within which they are correct.
+
+    Raises:
+        DataError: Says what to do in either case.
+    """
+    all_correct = len(database) > 1 and all(len(rows) == len(database) for rows in positives)
+    if all_correct and len(positives) and _fits_degrees(np.concatenate([queries, database])):
+        raise DataError(
+            f"Each of the {len(database):,} database images is within {radius_m:g} m of each of the {len(queries):,} "
+            f"queries, so every recall would be 100 %, and all coordinates, such as {queries[0][0]:g} and "
+            f"{queries[0][1]:g}, could be degrees. Expected places that can be told apart. Convert degrees to UTM; if "
+            "they are metres, take a smaller radius, or images from further apart."
+        )
+
+
+def _fits_degrees(metres: Float) -> bool:
+    return any(bool((np.abs(metres) <= limit).all()) for limit in (_LARGEST_DEGREES, _LARGEST_DEGREES[::-1]))
 
 
 def _candidates(queries: Float, database: Float, *, side: float) -> tuple[Ints, Ints, Ints]:

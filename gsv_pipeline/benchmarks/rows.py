@@ -8,6 +8,8 @@ CATALOG: Final = "catalog"
 IMAGES: Final = "images"
 FOLDERS: Final = "folders"
 
+POSITIVE_RADIUS_M: Final = 25.0  # the field's convention (FIELD 4.1)
+
 COUNT_AS_MISSES: Final = "queries without a positive count as misses"
 LEFT_OUT: Final = "queries without a positive are left out, as published"
 ALL_HAVE_SOME: Final = "every query has a positive"
@@ -132,7 +134,7 @@ class BenchmarkRow:
     forms: tuple[Form, ...] = ()
     cities: tuple[str, ...] = ()
     variant: str = ""
-    protocol: Protocol = field(default_factory=lambda: Protocol(radius_m=25.0))
+    protocol: Protocol = field(default_factory=lambda: Protocol(radius_m=POSITIVE_RADIUS_M))
     expected: Counts = field(default_factory=Counts)
     source: str = ""
     published: tuple[Result, ...] = ()

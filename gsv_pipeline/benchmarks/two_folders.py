@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.formats.arrays import read_positives
@@ -17,6 +18,7 @@ from gsv_pipeline.benchmarks.ground_truth import (
 )
 from gsv_pipeline.benchmarks.own import BY_FOLDER, BY_ORDER, NAMES
 from gsv_pipeline.benchmarks.photographs import positives_from_csv, positives_from_names, unclear_names
+from gsv_pipeline.benchmarks.plane import check_tells_apart
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.images import list_images
 
@@ -49,6 +51,8 @@ def load(
         rows = _in_window(len(names["queries"]), len(names["database"]), window=frame_window)
     else:
         rows = _positives(positives, paths, names, radius_m=radius_m)
+        if positives == NAMES:
+            _refuse_one_place(rows, tables, radius_m=radius_m)
     return BenchmarkData(tables["database"], tables["queries"], rows)
 
 
@@ -77,6 +81,12 @@ def _positives(way: str, paths: dict[str, list[Path]], names: dict[str, list[str
     if file.suffix.lower() == ".npy":
         return read_positives(file, num_queries=len(names["queries"]), num_database=len(names["database"]))
     return positives_from_csv(file, queries=names["queries"], database=names["database"])
+
+
+def _refuse_one_place(positives: Positives, tables: dict[str, pd.DataFrame], *, radius_m: float) -> None:
+    if all({"east", "north"} <= set(table.columns) for table in tables.values()):
+        metres = {side: table[["east", "north"]].to_numpy(np.float64) for side, table in tables.items()}
+        check_tells_apart(positives, metres["queries"], metres["database"], radius_m=radius_m)
 
 
 def _from_names(queries: Sequence[Path], database: Sequence[Path], *, radius_m: float) -> Positives:

@@ -2,6 +2,8 @@
 
 An image is known by a token: of its size, head and tail at first sight, of all its bytes once it has changed. The first
 token stays with the bytes that had it first; other bytes with the same size, head and tail get a token of their own.
+Which bytes had it first is known where they were read whole: in small cities, and wherever a full look was taken.
+Without that, a new time alone makes another image, since nothing proves that the bytes are the same.
 """
 
 from collections.abc import Iterable
@@ -68,9 +70,21 @@ def fact_columns(facts: Iterable[Facts]) -> dict[str, list[Any]]:
     return {f"image_{name}": [getattr(fact, name) for fact in kept] for name in Facts.__dataclass_fields__}
 
 
-def needs_all_bytes(look: Look, before: Facts) -> bool:
-    """Whether all bytes have to be read to tell if the file is the image that it was: a known one that changed."""
-    return bool(before.content or before.problem) and not look.problem and not look.whole and look.bytes > COVERED_BYTES
+def is_known_in_part(fact: Facts) -> bool:
+    """Whether it is a sound image of which nobody has read all bytes."""
+    return bool(fact.content) and not fact.problem and not fact.whole
+
+
+def needs_all_bytes(look: Look, before: Facts, *, is_small: bool) -> bool:
+    """Whether all bytes have to be read: of a known file that changed, to tell if it is the image that it was.
+
+    Args:
+        look: What was seen now.
+        before: What was known.
+        is_small: The city is, so reading its files costs little and tells later that a copy of them is the same.
+    """
+    is_known = bool(before.content or before.problem)
+    return (is_known or is_small) and not look.problem and not look.whole and look.bytes > COVERED_BYTES
 
 
 def settle(look: Look, before: Facts, *, time: int, all_bytes: str, decoded: bool) -> Facts:

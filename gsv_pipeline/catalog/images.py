@@ -5,11 +5,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from gsv_pipeline.catalog.decode import full_look, read_whole
-from gsv_pipeline.catalog.facts import UNSEEN, Facts, needs_all_bytes, settle
+from gsv_pipeline.catalog.facts import UNSEEN, Facts, is_known_in_part, needs_all_bytes, settle
 from gsv_pipeline.catalog.headers import Look, look_all, quick_look
 from gsv_pipeline.tracking import NullTracker, Tracker
 
-_FEW: Final = 256  # files that changed; more of them deserve a bar of their own
+SMALL_CITY_BYTES: Final = 256 << 20
+"""Of a city up to this size all bytes are read once, in a second or so; a large one would take its time at every
+change of code."""
+
+_FEW: Final = 256  # files that are read whole; more of them deserve a bar of their own
 
 
 def image_facts(
@@ -28,7 +32,8 @@ def image_facts(
         root: What `image_ids` are relative to.
         image_ids: Files that exist, or did when the folder was listed.
         before: What was known of them at the last look.
-        level: A key of `report.LEVELS`. 'quick' looks again at what has another size or time, 'full' at everything.
+        level: A key of `report.LEVELS`. 'quick' looks again at what has another size or time (in small cities at what
+            was never read whole, too), 'full' at everything.
         again: Look at everything in any case.
         tracker: Shows a bar.
         description: Of the bar.
@@ -38,15 +43,17 @@ def image_facts(
         return known
     paths = [f"{root}/{image_id}" for image_id in image_ids]
     stamps = [_stamp(path) for path in paths]
-    is_full = level == "full"
+    is_full, is_small = level == "full", sum(size for size, _ in stamps) <= SMALL_CITY_BYTES
     rows = [
         row
         for row, (stamp, fact) in enumerate(zip(stamps, known, strict=True))
-        if is_full or again or not fact.time or stamp != fact.stamp
+        if is_full or again or not fact.time or stamp != fact.stamp or (is_small and is_known_in_part(fact))
     ]
     look: Callable[[str], Look] = full_look if is_full else quick_look
     looks = _looks([paths[row] for row in rows], look=look, tracker=tracker, description=description)
-    changed = [row for row, seen in zip(rows, looks, strict=True) if needs_all_bytes(seen, known[row])]
+    changed = [
+        row for row, seen in zip(rows, looks, strict=True) if needs_all_bytes(seen, known[row], is_small=is_small)
+    ]
     hashes = _hashes(paths, changed, tracker=tracker, description=description)
     facts = list(known)
     for row, seen in zip(rows, looks, strict=True):
@@ -63,7 +70,7 @@ def _hashes(paths: list[str], rows: list[int], *, tracker: Tracker, description:
     """Hashes of all bytes by row, read on all processors."""
     shown = tracker if len(rows) > _FEW else NullTracker()
     files = [paths[row] for row in rows]
-    looks = _looks(files, look=read_whole, tracker=shown, description=f"{description}, changed files")
+    looks = _looks(files, look=read_whole, tracker=shown, description=f"{description}, all bytes")
     return {row: seen.whole for row, seen in zip(rows, looks, strict=True)}
 
 

@@ -1,7 +1,9 @@
 """Whether something beside an artifact may go: only what the pipeline made, and nobody goes on with."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +54,9 @@ class Kept:
     why: str
 
 
-def judge(layout: Layout, path: Path, *, known: set[str], orphans: bool) -> Removable | Kept | None:
+def judge(
+    layout: Layout, path: Path, *, known: set[str], orphans: bool, unsent: bool = False
+) -> Removable | Kept | None:
     """Whether something may go; whether somebody holds its lock is not asked.
 
     Args:
@@ -60,13 +64,18 @@ def judge(layout: Layout, path: Path, *, known: set[str], orphans: bool) -> Remo
         path: An entry of a stage's folder, or of one of those below.
         known: All experiments.
         orphans: Whether artifacts of other experiments may go.
+        unsent: Whether offline W&B runs may go that W&B does not have.
 
     Returns:
         None for what is none of our business, links among it.
     """
     if path.is_symlink():
         return None
-    special = {downloads(layout): _of_download, decoded(layout): _of_decoded, wandb(layout): _of_wandb}
+    special: dict[Path, Callable[[Layout, Path], Removable | Kept | None]] = {
+        downloads(layout): _of_download,
+        decoded(layout): _of_decoded,
+        wandb(layout): partial(_of_wandb, unsent=unsent),
+    }
     found = special.get(path.parent, _of_artifact)(layout, path)
     if found is None or isinstance(found, Kept):
         return _of_orphan(layout, path, known) or found if orphans else found
@@ -137,21 +146,23 @@ def _of_decoded(layout: Layout, path: Path) -> Removable | Kept | None:
     return _removable(layout, path, "decoded images; the next training decodes them again", lock=layout.lock(whole))
 
 
-def _of_wandb(layout: Layout, path: Path) -> Removable | Kept | None:
+def _of_wandb(layout: Layout, path: Path, *, unsent: bool) -> Removable | Kept | None:
     if not path.is_dir() or not _OFFLINE.fullmatch(path.name) or not any(path.glob("run-*.wandb")):
         return None
     if is_open(path):
         return Kept(path, "a run writes to it")
-    if is_unsent(path):
+    is_only_copy = is_unsent(path)
+    if is_only_copy and not unsent:
         return Kept(path, _why_unsent())
-    return _foreign_beside_wandb(path) or _removable(layout, path, "W&B has it", lock=layout.lock(path))
+    why = "never sent to W&B, so this may be the only copy" if is_only_copy else "W&B has it"
+    return _foreign_beside_wandb(path) or _removable(layout, path, why, lock=layout.lock(path))
 
 
 def _why_unsent() -> str:
     """It may be the only copy, whether W&B can be reached from here or not."""
     reason = hindrance()
     before = f" ({reason})" if reason else ""
-    return f"it was not sent yet; gsv-pipeline track sync sends it{before}, or remove it yourself if nobody wants it"
+    return f"not sent yet; gsv-pipeline track sync sends it{before}, --unsent-wandb removes it if nobody wants it"
 
 
 def _of_orphan(layout: Layout, path: Path, known: set[str]) -> Removable | Kept | None:

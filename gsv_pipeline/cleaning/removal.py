@@ -24,32 +24,34 @@ class Found:
         return sum(item.bytes for item in self.removable)
 
 
-def find_removable(layout: Layout, *, orphans: bool = False) -> Found:
+def find_removable(layout: Layout, *, orphans: bool = False, unsent: bool = False) -> Found:
     """Look for what may go.
 
     Args:
         layout: Where things live.
         orphans: Artifacts of experiments whose YAML is gone, too.
+        unsent: Offline W&B runs that W&B does not have, too.
     """
     known = set(experiment_files(layout))
-    judged = [judge(layout, path, known=known, orphans=orphans) for path in _candidates(layout)]
+    judged = [judge(layout, path, known=known, orphans=orphans, unsent=unsent) for path in _candidates(layout)]
     free = [_unless_held(item) for item in judged if item is not None]
     return _sorted(free)
 
 
-def remove(layout: Layout, found: Found, *, orphans: bool = False) -> Found:
+def remove(layout: Layout, found: Found, *, orphans: bool = False, unsent: bool = False) -> Found:
     """Remove what `find_removable` found; each is looked at once more while its lock is held.
 
     Args:
         layout: Where things live.
         found: What may go.
         orphans: As it was found.
+        unsent: Likewise.
 
     Returns:
         What has gone, and what was left alone after all.
     """
     known = set(experiment_files(layout))
-    done = [_remove_one(layout, item, known=known, orphans=orphans) for item in found.removable]
+    done = [_remove_one(layout, item, known=known, orphans=orphans, unsent=unsent) for item in found.removable]
     return _sorted([*done, *found.kept])
 
 
@@ -67,11 +69,11 @@ def _unless_held(item: Removable | Kept) -> Removable | Kept:
     return Kept(item.path, "a run holds its lock")
 
 
-def _remove_one(layout: Layout, item: Removable, *, known: set[str], orphans: bool) -> Removable | Kept:
+def _remove_one(layout: Layout, item: Removable, *, known: set[str], orphans: bool, unsent: bool) -> Removable | Kept:
     with try_hold(item.lock, key=f"{layout.key(item.path)} (clean)") as is_ours:
         if not is_ours:
             return Kept(item.path, "a run holds its lock")
-        again = judge(layout, item.path, known=known, orphans=orphans)
+        again = judge(layout, item.path, known=known, orphans=orphans, unsent=unsent)
         if not isinstance(again, Removable):
             return again or Kept(item.path, "it has changed meanwhile")
         try:

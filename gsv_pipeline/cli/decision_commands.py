@@ -1,12 +1,16 @@
-"""What a person decides about recalls: `accept`, `compare`."""
+"""What a person decides about recalls: `accept`, `gate`, `compare`."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Final
 
 import click
 
 from gsv_pipeline import acceptance
-from gsv_pipeline.cli.options import overrides_argument
+from gsv_pipeline.cli.options import json_option, names_and_settings, overrides_argument
 from gsv_pipeline.config import load_experiment
+from gsv_pipeline.errors import RunError, StaleInputError
 from gsv_pipeline.layout import Layout
 
 
@@ -31,7 +35,7 @@ def accept(
     reason: str,
     tolerance: float | None,
 ) -> None:
-    """Call EXPERIMENT's recalls good: a later report that is clearly worse fails its check.
+    """Call EXPERIMENT's recalls good: a later report that is clearly worse fails its check, and `gsv-pipeline gate`.
 
     Writes one small file per benchmark under the data root's accepted/: recall and the outcome of every query.
     Commit it: git keeps who accepted what, and when.
@@ -42,6 +46,46 @@ def accept(
     for item in acceptance.accept(layout, chosen, benchmarks=benchmarks, reason=reason, tolerance=allowed):
         before = "" if item.before is None else f" (before: {100 * item.before:.2f})"
         click.echo(f"{item.benchmark}: R@1 {100 * item.recall:.2f} accepted{before}{within}\n  {item.path}")
+
+
+@click.command()
+@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT]... [KEY=VALUE]...")
+@json_option
+@click.pass_obj
+def gate(layout: Layout, experiments: tuple[str, ...], as_json: bool) -> None:
+    """Judge reports by accepted recalls.
+
+    For CI and cron: every report whose recall was accepted, of all experiments by default. The judgement is that of
+    the check `not_worse` in Dagster. Exit code 1 where R@1 is worse than --tolerance of `accept`, or else chance,
+    allows; 2 where a report is missing or out of date, or nothing was accepted; 0 where all pass. KEY=VALUE are the
+    settings that the reports were made with.
+    """
+    from gsv_pipeline.cli.gate_lines import gate_table
+    from gsv_pipeline.cli.standing_tables import print_table
+
+    names, overrides = names_and_settings(experiments)
+    judged = acceptance.judge_accepted(layout, names, overrides=overrides)
+    if as_json:
+        rows = [{**asdict(item), "verdict": item.verdict} for item in judged]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        print_table(gate_table(judged))
+    _refuse(judged)
+
+
+def _refuse(judged: Sequence[acceptance.Judged]) -> None:
+    """A recall that fell speaks before one that nobody could judge; neither lets the gate pass."""
+    failed = [item for item in judged if item.judgement is not None and not item.judgement.passed]
+    unjudged = [item for item in judged if item.judgement is None]
+    reasons = [
+        f"{item.experiment} on {item.benchmark}: {item.judgement.message if item.judgement else item.hindrance}"
+        for item in (*failed, *unjudged)
+    ]
+    told = "\n".join([f"{len(reasons)} of {len(judged)} accepted recalls do not pass the gate:", *reasons])
+    if failed:
+        raise RunError(told)
+    if unjudged:
+        raise StaleInputError(told)
 
 
 @click.command()
@@ -66,4 +110,4 @@ def compare(layout: Layout, first: str, second: str, benchmark: str) -> None:
         )
 
 
-DECISION_COMMANDS: Final = (accept, compare)
+DECISION_COMMANDS: Final = (accept, gate, compare)

@@ -6,20 +6,20 @@ from typing import Final
 import click
 
 from gsv_pipeline import stages, views
-from gsv_pipeline.benchmarks.images import is_present
-from gsv_pipeline.benchmarks.own import benchmark_problems, benchmark_rows
+from gsv_pipeline.benchmarks.own import benchmark_problems
+from gsv_pipeline.cli.list_command import list_names
 from gsv_pipeline.cli.options import (
     experiment_option,
     filter_option,
     filter_overrides,
+    names_and_settings,
     overrides_argument,
     show_result,
 )
-from gsv_pipeline.config import experiment_files, experiment_sets, load_experiment
+from gsv_pipeline.config import experiment_files, load_experiment
 from gsv_pipeline.errors import ConfigError, InputError
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.sources import SOURCES
-from gsv_pipeline.sources.own import dataset_problems, dataset_rows
+from gsv_pipeline.sources.own import dataset_problems
 from gsv_pipeline.tracking.console import ConsoleTracker
 
 
@@ -66,18 +66,20 @@ def match(
 
 
 @click.command()
-@click.argument("experiments", nargs=-1)
+@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT]... [KEY=VALUE]...")
 @click.option("--resolved", is_flag=True, help="Print every setting, those of defaults and of extended files included.")
 @click.pass_obj
 def check(layout: Layout, experiments: tuple[str, ...], resolved: bool) -> None:
     """Validate experiments (all of them by default) against the tables, without running anything.
 
-    The module of a `callable:` is imported; its function is not called.
+    With KEY=VALUE as they would be with those settings. The module of a `callable:` is imported; its function is not
+    called.
     """
+    names, overrides = names_and_settings(experiments)
     problems = []
-    for name in experiments or experiment_files(layout):
+    for name in names or experiment_files(layout):
         try:
-            experiment = load_experiment(layout, name)
+            experiment = load_experiment(layout, name, overrides)
             stages.check_experiment(layout, experiment)
         except InputError as error:
             problems.append(f"{name}: {error}")
@@ -85,15 +87,28 @@ def check(layout: Layout, experiments: tuple[str, ...], resolved: bool) -> None:
             click.echo(f"{name}: valid")
             if resolved:
                 click.echo(experiment.to_yaml())
-    if not experiments:
+    if not names:
         problems += [*dataset_problems(layout).values(), *benchmark_problems(layout).values()]
     if problems:
         raise ConfigError("\n".join(problems))
 
 
-@click.group()
+class _Shown(click.Group):
+    """Says what may be shown to whoever names an experiment alone."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command and its arguments."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            ways = " or ".join(f"gsv-pipeline show {name} EXPERIMENT" for name in self.commands)
+            ctx.fail(f"'{args[0]}' cannot be shown. Say what of an experiment to draw: {ways}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Shown)
 def show() -> None:
-    """Draw what an artifact holds."""
+    """Draw what an artifact holds: gsv-pipeline show places EXPERIMENT."""
 
 
 @show.command("places")
@@ -121,53 +136,6 @@ def show_places(
     """
     chosen = load_experiment(layout, experiment, [*overrides, *filter_overrides(clauses)])
     show_result(views.show_places(layout, chosen, tracker=ConsoleTracker(), sample=sample, seed=seed, output=output))
-
-
-@click.command("list")
-@click.pass_obj
-def list_names(layout: Layout) -> None:
-    """Show data sets, benchmarks, experiments and every part an experiment can be made of."""
-    from gsv_pipeline.models.aggregators import AGGREGATORS
-    from gsv_pipeline.models.backbones import BACKBONES
-    from gsv_pipeline.training.augmentation import AUGMENTATIONS
-    from gsv_pipeline.training.losses import LOSSES
-    from gsv_pipeline.training.miners import MINERS
-    from gsv_pipeline.training.optimizers import OPTIMIZERS, SCHEDULES
-
-    described = {
-        "sources": {name: row.description for name, row in SOURCES.items()},
-        "data sets": {name: row.description for name, row in dataset_rows(layout).items()},
-        "benchmarks": _benchmarks(layout),
-        **{
-            f"experiments ({title})": {name: _describe(layout, name) for name in names}
-            for title, names in experiment_sets(layout).items()
-        },
-    }
-    for title, rows in described.items():
-        click.echo(f"{title}:")
-        width = max(map(len, rows), default=0)
-        for name, text in rows.items():
-            click.echo(f"  {name:<{width}}  {text}")
-    for problem in (*dataset_problems(layout).values(), *benchmark_problems(layout).values()):
-        click.echo(f"not usable: {problem}", err=True)
-    tables = (BACKBONES, AGGREGATORS, LOSSES, MINERS, OPTIMIZERS, SCHEDULES, AUGMENTATIONS)
-    for table in tables:
-        click.echo(f"{table.kind}: {', '.join(table)}")
-
-
-def _benchmarks(layout: Layout) -> dict[str, str]:
-    """What each is, and whether its images are there."""
-    return {
-        name: f"{'present' if is_present(layout, row) else 'absent '}  {row.description}"
-        for name, row in benchmark_rows(layout).items()
-    }
-
-
-def _describe(layout: Layout, name: str) -> str:
-    try:
-        return load_experiment(layout, name).description
-    except ConfigError as error:
-        return f"not valid: {error}"
 
 
 LOOK_COMMANDS: Final = (show, match, check, list_names)

@@ -25,7 +25,13 @@ filter_option = click.option(
     help="A clause of the filter, such as hemisphere=north, years=2012-2016, months=july, min_images_per_place=16. "
     "May be given several times; the same as places.CLAUSE=VALUE.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs: everything, as JSON.")
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+
+
+def names_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What was typed, apart: names, and `KEY=VALUE` settings; no name holds a `=`."""
+    return [item for item in arguments if "=" not in item], [item for item in arguments if "=" in item]
 
 
 def pairs(arguments: Sequence[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from gsv_pipeline import stages
+from gsv_pipeline.acceptance import judged_report
 from gsv_pipeline.catalog.report import LEVELS
 from gsv_pipeline.cli.child import command_tracker
 from gsv_pipeline.cli.embedding_commands import embed, index, pca
@@ -22,6 +23,7 @@ from gsv_pipeline.config import load_experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.production import StageResult
 from gsv_pipeline.sources import SOURCES
+from gsv_pipeline.tracking.pipes import current_connection
 from gsv_pipeline.training.processes import is_helper
 
 _FETCH_HELP: Final = """Get a data set from its source; KEY=VALUE are the source's arguments.
@@ -205,11 +207,20 @@ def evaluate(
     with_images: bool | None,
     force: bool,
 ) -> None:
-    """Retrieve, score and write the recall report."""
+    """Retrieve, score and write the recall report.
+
+    Where a recall was accepted, the last line says what the gate makes of this one; `gsv-pipeline gate` fails by it.
+    """
     chosen = load_experiment(layout, experiment, overrides)
     show_result(
         stages.evaluate(layout, chosen, benchmark, tracker=command_tracker(), with_images=with_images, force=force)
     )
+    # A step of Dagster asks the same in the check that follows it.
+    judged = judged_report(layout, chosen, benchmark) if current_connection() is None else None
+    if judged is not None:
+        from gsv_pipeline.cli.gate_lines import gate_line
+
+        click.echo(gate_line(judged))
 
 
 @click.command()

@@ -7,13 +7,13 @@ from typing import Final
 
 import click
 
+from gsv_pipeline.acceptance import accepted_reports
+from gsv_pipeline.cli.options import json_option
 from gsv_pipeline.config import load_experiment
 from gsv_pipeline.errors import RunError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.sources.disk import human_bytes
 from gsv_pipeline.tracking.console import ConsoleTracker
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="For programs: everything, as JSON.")
 
 _STATUS_HELP: Final = """Show how every artifact stands.
 
@@ -33,7 +33,7 @@ Reads manifests and locks alone, so it is quick. By default of all experiments w
 @click.command(help=_STATUS_HELP)
 @click.argument("experiments", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All experiments, data sets and benchmarks that there are.")
-@_json_option
+@json_option
 @click.pass_obj
 def status(layout: Layout, experiments: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Status; `_STATUS_HELP` is what people read."""
@@ -48,6 +48,9 @@ def status(layout: Layout, experiments: tuple[str, ...], everything: bool, as_js
         print_table(standing_table(list(group), title=name or "data sets and benchmarks"))
     if not rows:
         click.echo(f"Nothing in {layout.root} yet. Run: make demo, or gsv-pipeline fetch demo")
+    accepted = accepted_reports(layout)
+    if accepted:
+        click.echo(f"Accepted recalls: {len(accepted)}. Whether the reports keep them, says: gsv-pipeline gate")
 
 
 @click.command()
@@ -57,23 +60,25 @@ def status(layout: Layout, experiments: tuple[str, ...], everything: bool, as_js
     is_flag=True,
     help="Artifacts of experiments whose YAML is gone, too: checkpoints, descriptors, reports.",
 )
-@_json_option
+@click.option("--unsent-wandb", "unsent", is_flag=True, help="Offline W&B runs that were never sent, too.")
+@json_option
 @click.pass_obj
-def clean(layout: Layout, yes: bool, orphans: bool, as_json: bool) -> None:
+def clean(layout: Layout, yes: bool, orphans: bool, unsent: bool, as_json: bool) -> None:
     """Free space: show what nobody needs any more, and with --yes remove it.
 
     Artifacts that were replaced, folders that killed runs left half written, downloads and training states of what is
     finished, decoded images, offline W&B runs that were sent. One that was not sent stays, even where W&B is disabled
-    or not installed: it may be the only copy, and `gsv-pipeline track sync` sends it. Files that the pipeline did not
-    make stay, and so does whatever a run holds; links are not followed. Data sets, accepted recalls and the history
-    are never touched, nor are reports, but for what --orphans adds: all of experiments whose YAML is gone.
+    or not installed, unless --unsent-wandb says that nobody wants it: it may be the only copy, and `gsv-pipeline track
+    sync` sends it. Files that the pipeline did not make stay, and so does whatever a run holds; links are not
+    followed. Data sets, accepted recalls and the history are never touched, nor are reports, but for what --orphans
+    adds: all of experiments whose YAML is gone.
     """
     from gsv_pipeline.cleaning import find_removable, remove
     from gsv_pipeline.cli.standing_tables import print_table, removal_table
 
-    found = find_removable(layout, orphans=orphans)
+    found = find_removable(layout, orphans=orphans, unsent=unsent)
     if yes:
-        found = remove(layout, found, orphans=orphans)
+        found = remove(layout, found, orphans=orphans, unsent=unsent)
     if as_json:
         rows = [{"path": str(item.path), "why": item.why, "bytes": item.bytes} for item in found.removable]
         kept = [{"path": str(item.path), "why": item.why} for item in found.kept]
@@ -84,16 +89,15 @@ def clean(layout: Layout, yes: bool, orphans: bool, as_json: bool) -> None:
     if yes:
         click.echo(f"Freed {human_bytes(found.bytes)}.")
     elif found.removable:
-        click.echo(
-            f"{human_bytes(found.bytes)} would be freed. To do it: gsv-pipeline clean --yes" + " --orphans" * orphans
-        )
+        flags = " --orphans" * orphans + " --unsent-wandb" * unsent
+        click.echo(f"{human_bytes(found.bytes)} would be freed. To do it: gsv-pipeline clean --yes{flags}")
     else:
         click.echo("Nothing to free.")
 
 
 @click.command()
 @click.argument("artifact")
-@_json_option
+@json_option
 @click.pass_obj
 def lineage(layout: Layout, artifact: str, as_json: bool) -> None:
     """Trace ARTIFACT back to bytes, and say where the chain is broken.
@@ -117,7 +121,7 @@ def lineage(layout: Layout, artifact: str, as_json: bool) -> None:
 @click.argument("report")
 @click.option("--here", is_flag=True, help="Run the code that is here, and not that of the report's commit.")
 @click.option("--keep", is_flag=True, help="Leave the worktree and the data root for a look.")
-@_json_option
+@json_option
 @click.pass_obj
 def reproduce(layout: Layout, report: str, here: bool, keep: bool, as_json: bool) -> None:
     """Run the chain of a recall REPORT again, and say whether the numbers agree.
@@ -153,7 +157,7 @@ def reproduce(layout: Layout, report: str, here: bool, keep: bool, as_json: bool
 
 @click.command()
 @click.argument("experiment", required=False)
-@_json_option
+@json_option
 @click.pass_obj
 def history(layout: Layout, experiment: str | None, as_json: bool) -> None:
     """Show recall over time, and what changed from one report to the next; write it as a page.

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,9 +17,10 @@ from gsv_pipeline.lineage import Link
 from gsv_pipeline.manifest import to_minute
 from gsv_pipeline.sources.disk import human_bytes
 from gsv_pipeline.standing import FAILED, INTERRUPTED, MISSING, ORPHAN, PRESENT, RUNNING, STALE, Standing
+from gsv_pipeline.standing.leftovers import bytes_below
 
 if TYPE_CHECKING:
-    from gsv_pipeline.cleaning import Found
+    from gsv_pipeline.cleaning import Found, Kept
     from gsv_pipeline.reports.history_page import HistoryRow
     from gsv_pipeline.reproduction import Reproduction
 
@@ -51,7 +53,7 @@ def print_table(table: Table) -> None:
 
 def standing_table(rows: Sequence[Standing], *, title: str) -> Table:
     """How the artifacts of an experiment stand, or those that all share."""
-    table = _table(title, "artifact", "state", "size>", "made", "why")
+    table = new_table(title, "artifact", "state", "size>", "made", "why")
     for row in _condensed(rows):
         table.add_row(
             Text(row.key),
@@ -65,18 +67,18 @@ def standing_table(rows: Sequence[Standing], *, title: str) -> Table:
 
 def removal_table(layout: Layout, found: "Found", *, done: bool) -> Table:
     """What goes and what stays."""
-    table = _table("removed" if done else "what may go", "what", "frees>", "why")
+    table = new_table("removed" if done else "what may go", "what", "frees>", "why")
     for item in found.removable:
         table.add_row(Text(layout.key(item.path)), human_bytes(item.bytes), Text(item.why))
-    for kept in found.kept:
-        table.add_row(Text(layout.key(kept.path), style="dim"), Text("kept", style="dim"), Text(kept.why, style="dim"))
+    for what, why in _kept(layout, found.kept):
+        table.add_row(Text(what, style="dim"), Text("kept", style="dim"), Text(why, style="dim"))
     return table
 
 
 def agreement_table(done: "Reproduction") -> Table:
     """R@K then and now, in percent."""
     by = f"code of {done.commit}" if done.commit else "today's code"
-    table = _table(f"{done.key}, again by {by}", "R@K", "then>", "now>", "points>", "95 %", "verdict")
+    table = new_table(f"{done.key}, again by {by}", "R@K", "then>", "now>", "points>", "95 %", "verdict")
     for row in done.agreement.rows:
         low, high = (f"{100 * bound:+.2f}" for bound in row.interval)
         table.add_row(
@@ -90,7 +92,7 @@ def history_table(rows: "Sequence[HistoryRow]", *, title: str) -> Table:
     """Reports of the past, the oldest first, with what changed before each."""
     from gsv_pipeline.reports.history_page import what_changed
 
-    table = _table(title, "report", "R@1>", "95 %", "R@5>", "R@10>", "points", "what changed")
+    table = new_table(title, "report", "R@1>", "95 %", "R@5>", "R@10>", "points", "what changed")
     for row in rows:
         recall, (low, high) = row.entry.recall_at, row.entry.interval_at[1]
         table.add_row(
@@ -145,6 +147,16 @@ def _facts(link: Link) -> dict[str, str]:
     }
 
 
+def _kept(layout: Layout, kept: "Sequence[Kept]") -> Iterator[tuple[str, str]]:
+    """What stays, and why; neighbours that stay for one reason are told in one line, with their number and size."""
+    groups: dict[tuple[Path, str], list[Path]] = {}
+    for item in kept:
+        groups.setdefault((item.path.parent, item.why), []).append(item.path)
+    for (folder, why), paths in groups.items():
+        size = human_bytes(sum(bytes_below(path) for path in paths))
+        yield layout.key(paths[0]) if len(paths) == 1 else f"{layout.key(folder)}/ ({len(paths)} entries, {size})", why
+
+
 def _condensed(rows: Sequence[Standing]) -> list[Standing]:
     """Without descriptors and index of a benchmark of which the report is missing too: one line says it."""
     missing = {(row.stage, row.benchmark) for row in rows if row.state == MISSING}
@@ -155,8 +167,8 @@ def _condensed(rows: Sequence[Standing]) -> list[Standing]:
     return [row for row in rows if not (row.stage in before and row.benchmark in whole)]
 
 
-def _table(title: str, *columns: str) -> Table:
-    """A column whose name ends in `>` is of numbers."""
+def new_table(title: str, *columns: str) -> Table:
+    """An empty table; a column whose name ends in `>` is of numbers."""
     table = Table(
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, caption_justify="left"
     )

@@ -4,8 +4,9 @@ import functools
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,11 +27,44 @@ from gsv_pipeline.production import Output
 from gsv_pipeline.tracking import NullTracker, Tracker
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from gsv_pipeline.embeddings.work import Extraction
     from gsv_pipeline.training.processes import Processes
 
 SIDES = ("database", "queries")
 LOGGED: Final = ("images_per_s", "megabytes", "batch_size", "broken_images")
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds spent describing: from where the model is at hand, so that neither imports nor loading it count.
+
+    Args:
+        seconds: Of all sides so far.
+        started: When the side that is under way had its model; None where nothing of it is left to describe.
+    """
+
+    seconds: float = 0.0
+    started: float | None = None
+
+    def starting(self, load: "Callable[[], nn.Module]") -> "Callable[[], nn.Module]":
+        """`load`, after which the clock runs."""
+
+        def loaded() -> "nn.Module":
+            model = load()
+            self.started = time.perf_counter()
+            return model
+
+        return loaded
+
+    @contextmanager
+    def one_side(self) -> Iterator[None]:
+        """Stops after a side, where it was started."""
+        yield
+        if self.started is not None:
+            self.seconds += time.perf_counter() - self.started
+            self.started = None
 
 
 def settled_options(options: ExtractionOptions, processes: "Processes") -> ExtractionOptions:
@@ -74,12 +108,13 @@ def write_embeddings(
     processes.begin()
     work_folder = _work_folder(layout, experiment, benchmark, options)
     was_begun = work_folder.is_dir() and any(work_folder.iterdir())
-    started = time.perf_counter()
+    clock = _Clock()
     try:
-        works = _describe(layout, experiment, benchmark, options=options, processes=processes, tracker=tracker)
+        works = _describe(
+            layout, experiment, benchmark, options=options, processes=processes, tracker=tracker, clock=clock
+        )
     except BrokenImageError as error:
         raise DataError(f"{error} To go on without such images: --skip-broken.", error.details) from error
-    seconds = time.perf_counter() - started
     names = _names(layout, experiment, benchmark)
     facts: dict[str, Any] = {}
     for side, work in works.items():
@@ -90,9 +125,10 @@ def write_embeddings(
         facts[side] = list(descriptors.shape)
     broken = {side: work.broken for side, work in works.items()}
     store.save_broken(target, broken, names)
+    facts |= _costs(works, broken, options)
     # What an interrupted run had done already would be counted as done in no time.
-    rate = {} if was_begun else {"images_per_s": round(sum(work.rows for work in works.values()) / seconds, 1)}
-    facts |= {**_costs(works, broken, options), **rate}
+    if clock.seconds and not was_begun:
+        facts["images_per_s"] = round(sum(work.rows for work in works.values()) / clock.seconds, 1)
     recipe = embeddings_recipe(layout, experiment, benchmark, options=options)
     return Output({**facts, **_log(layout, experiment, benchmark, recipe=recipe, facts=facts, tracker=tracker)})
 
@@ -101,7 +137,9 @@ def assist_embedding(
     layout: Layout, experiment: Experiment, benchmark: str, *, options: ExtractionOptions, processes: "Processes"
 ) -> None:
     """In a process that is not the first: describe its share."""
-    _describe(layout, experiment, benchmark, options=options, processes=processes, tracker=NullTracker())
+    _describe(
+        layout, experiment, benchmark, options=options, processes=processes, tracker=NullTracker(), clock=_Clock()
+    )
 
 
 def clear_extraction(layout: Layout, artifact: Path) -> None:
@@ -138,13 +176,14 @@ def _describe(
     options: ExtractionOptions,
     processes: "Processes",
     tracker: Tracker,
+    clock: _Clock,
 ) -> "dict[str, Extraction]":
-    model = functools.cache(lambda: load_model(layout, experiment))
+    model = clock.starting(functools.cache(lambda: load_model(layout, experiment)))
     folder = _work_folder(layout, experiment, benchmark, options)
     works = {}
     for side in SIDES:
         # Whoever is first past this has all rows of the side, and what one process fails of, all fail of.
-        with processes.together():
+        with clock.one_side(), processes.together():
             works[side] = describe_side(
                 layout,
                 benchmark,

@@ -103,7 +103,7 @@ def benchmark_paths(layout: Layout, benchmark: str, experiment: Experiment | Non
 
 
 def image_reader(
-    paths: Sequence[Path], image: ImageInput, *, plain: bool = False, threads: int | None = None
+    paths: Sequence[Path], image: ImageInput, *, plain: bool = False, processors: int | None = None
 ) -> "ImageReader":
     """Reads `paths` at the size that the experiment asks for; `plain` as the reference does."""
     from gsv_pipeline.images import ImageReader
@@ -113,6 +113,6 @@ def image_reader(
         height=image.height,
         width=image.width,
         interpolation=image.interpolation,
-        threads=threads,
+        processors=processors,
         plain=plain,
     )

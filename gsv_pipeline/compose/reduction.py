@@ -20,7 +20,7 @@ from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.tracking import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -97,24 +97,29 @@ def measure_pca(layout: Layout, experiment: Experiment, benchmark: str, *, track
     from gsv_pipeline.benchmarks.seen import benchmark_of
     from gsv_pipeline.embeddings.pca import PCA_FILE, load_pca
     from gsv_pipeline.embeddings.store import DATABASE_FILE, QUERIES_FILE, load_descriptors, missing_rows
-    from gsv_pipeline.evaluation.recall import KS, recall_at_k
+    from gsv_pipeline.evaluation.intervals import recall_interval
+    from gsv_pipeline.evaluation.recall import KS, first_hits
     from gsv_pipeline.index.search import exact_search
 
     pca = load_pca(layout.pca(experiment.name) / PCA_FILE)
     folder = layout.embeddings(benchmark, experiment.name)
     database, queries = (load_descriptors(folder / file) for file in (DATABASE_FILE, QUERIES_FILE))
-    missing, positives = missing_rows(folder, "database"), benchmark_of(layout, experiment, benchmark).positives
+    missing, data = missing_rows(folder, "database"), benchmark_of(layout, experiment, benchmark)
+    places = data.queries["place_id"].tolist()
 
-    def recall(some: Any, wanted: Any) -> "Mapping[int, float]":
-        return recall_at_k(exact_search(some, wanted, DEPTH, missing=missing)[0], positives, KS)
+    def recall(some: Any, wanted: Any) -> "tuple[dict[int, float], dict[int, tuple[float, float]]]":
+        predictions, _ = exact_search(some, wanted, DEPTH, missing=missing)
+        ranks, depth = first_hits(predictions, data.positives), predictions.shape[1]
+        hits = {k: ranks < min(k, depth) for k in KS}
+        return {k: float(hit.mean()) for k, hit in hits.items()}, {k: recall_interval(hits[k], places) for k in KS}
 
-    found = [Reduced(database.shape[1], None, 1.0, recall(database, queries))]
+    found = [Reduced(database.shape[1], None, 1.0, *recall(database, queries))]
     sizes = dimensions_of(pca)
     with tracker.progress(f"Recall on {benchmark} by dimension", total=2 * len(sizes), unit="size") as bar:
         for size in sizes:
             for whiten in (True, False):
                 sides = (pca.reduce(side, size, whiten=whiten) for side in (database, queries))
-                found.append(Reduced(size, whiten, float(pca.explained[size - 1]), recall(*sides)))
+                found.append(Reduced(size, whiten, float(pca.explained[size - 1]), *recall(*sides)))
                 bar.advance()
     return found
 

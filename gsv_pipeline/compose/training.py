@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
-from gsv_pipeline.artifact_files import EXPERIMENT_FILE, MODEL_FILE, TRAINING_HISTORY_FILE, TRAINING_LOG_FILE
+from gsv_pipeline.artifact_files import (
+    EXPERIMENT_FILE,
+    LAST_MODEL_FILE,
+    MODEL_FILE,
+    TRAINING_HISTORY_FILE,
+    TRAINING_LOG_FILE,
+)
 from gsv_pipeline.benchmarks.choice import how_to_validate
 from gsv_pipeline.compose.decoded import keep_decoded
 from gsv_pipeline.compose.extraction import benchmark_paths, image_reader
@@ -14,7 +20,7 @@ from gsv_pipeline.compose.interrupted import open_state
 from gsv_pipeline.compose.models import build_model_of, is_pretrained, record_callable
 from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs, run_facts
 from gsv_pipeline.config import Experiment
-from gsv_pipeline.hardware import choose_device
+from gsv_pipeline.hardware import choose_device, device_words
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import fingerprint, write_json
 from gsv_pipeline.production import Output
@@ -88,7 +94,7 @@ def train_model(
     restart: bool,
     replace: bool,
 ) -> dict[str, Any]:
-    """Train `model` and leave its best weights in it; the log goes into `target`.
+    """Train `model` and leave its best weights in it; the log goes into `target`, and last weights that are others.
 
     Args:
         layout: Where things live.
@@ -113,6 +119,7 @@ def train_model(
     ours = {"identity": identity, "config": recipe.config, "restart": restart}
     state = open_state(layout, experiment, ours, replace=replace, tracker=tracker)
     memory = RunMemory.open(state / MEMORY_FILE, log=state / TRAINING_LOG_FILE)
+    tracker.message(device_words(choose_device(), _precision(experiment), processes=processes.size))
     logs = Trackers(tracker, JsonLinesTracker(state / TRAINING_LOG_FILE), CsvTracker(state / METRICS_TABLE))
     description = describe_run(
         layout,
@@ -128,6 +135,7 @@ def train_model(
         done = _fit(
             layout, experiment, model, processes=processes, tracker=Trackers(run, gallery), on_retrieval=gallery.keep
         )
+        last = _keep_last(model, done, target=target)
         model.load_state_dict(done.best_weights or {})
         _log_weights(run, model, folder=state, name=experiment.name, metadata=_known(done, description))
     keep_logs(state, target, history=done.history, validations=done.validations)
@@ -137,11 +145,26 @@ def train_model(
     return {
         "steps": done.step,
         "best_step": done.best_step,
+        **last,
         "final_loss": round(done.history[-1]["loss"], 4),
         **recalls,
         **_manner(experiment, done, processes),
         **run_facts(description, run, without=logs),
     }
+
+
+def _keep_last(model: "VPRModel", done: "Progressed", *, target: Path) -> dict[str, str]:
+    """Write the weights after the last step, which `model` still holds, unless they are the best ones.
+
+    Returns:
+        The fact for the manifest.
+    """
+    from gsv_pipeline.models.checkpoint import save_checkpoint
+
+    if done.best_step == done.step:
+        return {}
+    save_checkpoint(target / LAST_MODEL_FILE, model)
+    return {"last_weights": LAST_MODEL_FILE}
 
 
 def assist_training(layout: Layout, experiment: Experiment, *, processes: "Processes") -> None:
@@ -241,7 +264,7 @@ def _validator(
         reader = own = image_reader(paths, image, plain=plain)
         if processes.size > 1:
             part = paths[own_images(len(paths), processes)]
-            own = image_reader(part, image, plain=plain, threads=processes.own_processors)
+            own = image_reader(part, image, plain=plain, processors=processes.own_processors)
         with processes.together():
             keep_decoded(layout, name, own, image=image, plain=plain, processes=processes, tracker=tracker)
         validations.append(Validation(name, benchmark_of(layout, experiment, name), reader, own))

@@ -75,7 +75,9 @@ def apply_setting(values: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     target = values
     for parent in parents:
-        child = target.setdefault(parent, {})
+        if target.get(parent) is None:  # `null` is what stands for a part that is left out
+            target[parent] = {}
+        child = target[parent]
         if not isinstance(child, dict):
             raise ConfigError(f"'{override}': '{parent}' is a value, it holds no '{last}'.")
         target = child

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from gsv_pipeline.data_versions.record import Content
+from gsv_pipeline.data_versions.whole_files import write_whole
 
 OBJECTS: Final = "files/md5"
 """Below a cache and below a remote alike (DVC 3): `files/md5/<first two digits>/<the others>`."""
@@ -18,11 +19,16 @@ def object_path(md5: str) -> str:
 
 def missing_objects(cache: Path, content: Content) -> list[str]:
     """Hashes that a checkout needs and the cache has not; of a folder whose list is missing, that of the list."""
-    listed = cache / object_path(content.md5)
-    if not listed.is_file():
+    if not (cache / object_path(content.md5)).is_file():
         return [content.md5]
-    hashes = {item["md5"] for item in json.loads(listed.read_text(encoding="utf-8"))}
+    hashes = set(listed_hashes(cache, content).values())
     return sorted(md5 for md5 in hashes if not (cache / object_path(md5)).is_file())
+
+
+def listed_hashes(cache: Path, content: Content) -> dict[str, str]:
+    """Name -> MD5 of each file of a version whose list is in the cache."""
+    listed = json.loads((cache / object_path(content.md5)).read_text(encoding="utf-8"))
+    return {item["relpath"]: item["md5"] for item in listed}
 
 
 def put_object(cache: Path, data: bytes) -> str:
@@ -30,8 +36,5 @@ def put_object(cache: Path, data: bytes) -> str:
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     path = cache / object_path(md5)
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.tmp")
-        beside.write_bytes(data)
-        beside.replace(path)
+        write_whole(path, data)
     return md5

@@ -11,6 +11,7 @@ from typing import Final
 
 from gsv_pipeline.data_versions.record import Content
 from gsv_pipeline.data_versions.repository import UNVERSIONED
+from gsv_pipeline.data_versions.whole_files import hash_file
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.sources.disk import is_full, require_room
 from gsv_pipeline.sources.location import PUBLISHED, Location
@@ -55,7 +56,7 @@ def hash_content(location: Location, names: Sequence[str], *, tracker: Tracker) 
     """
     listed, size, place = [], 0, PurePosixPath(place_in_artifact(location))
     with ThreadPoolExecutor(_READERS) as pool, tracker.progress("hash", len(names), "file") as bar:
-        hashes = pool.map(_hash_file, (location.root / name for name in names))
+        hashes = pool.map(hash_file, (location.root / name for name in names))
         for name, (md5, length) in zip(names, hashes, strict=True):
             listed.append({"md5": md5, "relpath": str(place / name)})
             size += length
@@ -114,15 +115,6 @@ def _below(folder: Path, *, above: frozenset[tuple[int, int]] = frozenset()) -> 
             yield from _below(entry, above=above | {here})
         else:
             yield entry
-
-
-def _hash_file(path: Path) -> tuple[str, int]:
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-            return digest.hexdigest(), file.tell()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. Mend or remove it, then try again.") from error
 
 
 def _same(source: Path, copy: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from gsv_pipeline.data_versions.whole_files import write_whole
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.layout import MANIFEST
 from gsv_pipeline.manifest import Manifest, read_manifest, write_json
@@ -186,6 +187,4 @@ def _write_dvc_file(path: Path, values: dict[str, Any], *, push: bool) -> None:
     output.pop(_PUSH, None)
     if not push:
         output[_PUSH] = False
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())

@@ -12,7 +12,9 @@ from gsv_pipeline.data_versions.commands import run_dvc
 from gsv_pipeline.data_versions.history import present_record, record_text_at, versions_of
 from gsv_pipeline.data_versions.record import Record, location_of, manifest_of, note_in_manifest, read_record
 from gsv_pipeline.data_versions.repository import Tracked, find_tracked
-from gsv_pipeline.data_versions.settings import read_settings
+from gsv_pipeline.data_versions.settings import Settings, read_settings
+from gsv_pipeline.data_versions.times import give_times, has_times, note_times, stamps_of, times_of
+from gsv_pipeline.data_versions.whole_files import write_whole
 from gsv_pipeline.errors import ConfigError, DataError, RunError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import hold
@@ -31,7 +33,8 @@ class Restored:
     Args:
         artifact: The data set's folder.
         record: What it is.
-        data_version: Of the data set now. Files that were brought back have new times, so it may be a new one.
+        data_version: Of the data set now. It is a new one where files that were brought back have new times, since this
+            machine has not noted those that they had.
         as_snapshot: It is the one that the snapshot was taken of.
     """
 
@@ -51,6 +54,8 @@ def restore(
     force: bool = False,
 ) -> Restored:
     """Make a data set what it was at a git revision. Files that are the same keep their times.
+
+    Those that come back get the times that they had, where this machine has noted them.
 
     Args:
         layout: Where things live.
@@ -107,17 +112,23 @@ def pull(layout: Layout, dataset: str, *, tracker: Tracker, remote: str | None =
 def _bring_back(tracked: Tracked, record: Record, *, remote: str | None, force: bool, tracker: Tracker) -> Restored:
     manifest = manifest_of(tracked.artifact, record)
     location_of(tracked.artifact, record)  # refused before anything is changed
-    _fetch_missing(tracked, record, remote=remote, tracker=tracker)
+    settings = read_settings(tracked.repository, tracker=tracker)
+    _fetch_missing(tracked, record, settings=settings, remote=remote, tracker=tracker)
+    before = stamps_of(tracked.artifact)
     _check_out(tracked, force=force, tracker=tracker)
+    give_times(tracked, record.content, cache=settings.cache, before=before)
+    if not has_times(tracked, record.content):
+        note_times(tracked, record.content, times_of(tracked.artifact), tracker=tracker)
     _note_location(tracked.artifact, location_of(tracked.artifact, record))
     version = listing_of(read_location(tracked.artifact)).version
     note_in_manifest(tracked.artifact, replace(manifest, data_version=version), record, listing=version)
     return Restored(tracked.artifact, record, version, version == record.facts.get("listing"))
 
 
-def _fetch_missing(tracked: Tracked, record: Record, *, remote: str | None, tracker: Tracker) -> None:
+def _fetch_missing(
+    tracked: Tracked, record: Record, *, settings: Settings, remote: str | None, tracker: Tracker
+) -> None:
     """Fill the cache first: `dvc checkout` with a gap in it removes the whole folder, and fetching does not say so."""
-    settings = read_settings(tracked.repository, tracker=tracker)
     if not missing_objects(settings.cache, record.content):
         return
     chosen = settings.remote(remote)
@@ -192,18 +203,11 @@ def _record_in_place(tracked: Tracked, text: str) -> Iterator[None]:
     """
     before = {file: file.read_bytes() for file in (tracked.dvc_file, tracked.hash_file) if file.is_file()}
     tracked.hash_file.unlink(missing_ok=True)
-    _write(tracked.dvc_file, text.encode())
+    write_whole(tracked.dvc_file, text.encode())
     try:
         yield
     except BaseException:
         tracked.dvc_file.unlink(missing_ok=True)
         for file, content in sorted(before.items()):
-            _write(file, content)
+            write_whole(file, content)
         raise
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    beside.write_bytes(content)
-    beside.replace(path)

@@ -17,6 +17,7 @@ from gsv_pipeline.data_versions.record import (
     write_hash_only,
 )
 from gsv_pipeline.data_versions.repository import Tracked, find_tracked, require_admitted
+from gsv_pipeline.data_versions.times import note_times, times_of
 from gsv_pipeline.errors import RunError, StaleInputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import hold
@@ -113,11 +114,14 @@ def _add(tracked: Tracked, manifest: Manifest, location: Location, *, push: bool
     listing = listing_of(location).version
     tracker.message(f"{tracked.name}: dvc add {name} (reads every file that is new to DVC, and copies it to its cache)")
     run_dvc(tracked.repository, "add", "--no-relink", name, tracker=tracker)
+    times = times_of(tracked.artifact)
     _require_unchanged(location, listing)
     facts = facts_of(manifest, location=_inner_location(location, tracked), listing=listing)
     complete_dvc_file(tracked.dvc_file, facts=facts, push=push)
     tracked.hash_file.unlink(missing_ok=True)
-    return _noted(tracked, tracked.dvc_file, manifest, listing=listing)
+    record = _noted(tracked, tracked.dvc_file, manifest, listing=listing)
+    note_times(tracked, record.content, times, tracker=tracker)
+    return record
 
 
 def _hash(tracked: Tracked, manifest: Manifest, location: Location, *, tracker: Tracker) -> Record:

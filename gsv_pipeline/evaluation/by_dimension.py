@@ -1,7 +1,7 @@
 """Recall at one size of descriptors: what reducing them costs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +13,14 @@ class Reduced:
         whitened: Whether each was divided by its deviation; None: descriptors as they are, nothing reduced.
         explained: Share of the training images' variance that is kept.
         recall_at: K -> fraction.
+        interval_at: K -> 95 % interval.
     """
 
     dimensions: int
     whitened: bool | None
     explained: float
     recall_at: Mapping[int, float]
+    interval_at: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def manner(self) -> str:

@@ -122,7 +122,9 @@ def _surroundings(old: Step, new: Step) -> Iterator[tuple[str, str]]:
         if name in then and name in now and then[name] != now[name]:
             words = {"git": "commit", "cpus": "processors"}.get(name, name)
             yield kind, f"{words}: {then[name] or 'unknown'} → {now[name] or 'unknown'}"
-    for text in _differences(then.get("packages", {}), now.get("packages", {})):
+    # Nor is a package that only one of the two releases noted.
+    both = {*then.get("packages", {})} & {*now.get("packages", {})}
+    for text in _differences(*({name: side["packages"][name] for name in both} for side in (then, now))):
         yield PACKAGES, text
 
 

@@ -33,6 +33,7 @@ class ImageReader:
         width: Pixels.
         interpolation: Of the resize.
         threads: So many read images. None: one per processor, or for a large set what is measured to be fastest.
+        processors: This reader's share of the machine, where other processes read too; None: all.
         plain: Decode and resize with Pillow, as the reference does.
     """
 
@@ -44,6 +45,7 @@ class ImageReader:
         width: int,
         interpolation: Interpolation = "bilinear",
         threads: int | None = None,
+        processors: int | None = None,
         plain: bool = False,
     ) -> None:
         self.paths = paths
@@ -51,6 +53,7 @@ class ImageReader:
         self._settings = (height, width, interpolation, plain)
         self._files = FilePixels(paths, shape=self.shape, interpolation=interpolation, plain=plain)
         self._asked = threads
+        self._processors = processors or workers.processors()
         self._decoded: Pixels | None = None
 
     def __len__(self) -> int:
@@ -168,7 +171,7 @@ class ImageReader:
 
     @cached_property
     def _chosen(self) -> tuple[Source, int]:
-        return (self._files, self._asked) if self._asked else workers.choose(self._files)
+        return (self._files, self._asked) if self._asked else workers.choose(self._files, self._processors)
 
     @property
     def _files_or_processes(self) -> Source:

@@ -44,13 +44,12 @@ def beside_torch(threads: int) -> int:
     return threads if left <= 0 or torch.cuda.is_available() else min(threads, left)
 
 
-def choose(files: FilePixels) -> tuple[Source, int]:
-    """What reads `files` fastest, and with how many threads.
+def choose(files: FilePixels, most: int) -> tuple[Source, int]:
+    """What reads `files` fastest on `most` processors, and with how many threads.
 
-    Measured on a few dozen images in less than a second: 1, 2, 4 ... threads, up to twice as many as processors, since
+    Measured on a few dozen images in less than a second: 1, 2, 4 ... threads, up to twice `most`, since
     disks far away are waited for. Processes are tried where threads fall short and the work is long.
     """
-    most = processors()
     if len(files.paths) < MEASURED_FROM:
         return files, most
     try:

@@ -85,7 +85,7 @@ def read_stored(folder: Path) -> StoredIndex:
         DataError: A file is missing or damaged, or they are not of one index.
     """
     path = folder / INDEX_FILE
-    index = load_index(path, mapped=True)
+    index = load_index(path)
     values = read_json(folder / RECORD_FILE)
     try:
         record = IndexRecord(**values)

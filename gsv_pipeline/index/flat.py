@@ -45,12 +45,8 @@ def save_index(index: Any, path: Path) -> None:
     temporary.replace(path)
 
 
-def load_index(path: Path, *, mapped: bool = False) -> Any:
-    """Read what `save_index` wrote.
-
-    Args:
-        path: The file.
-        mapped: Leave the vectors on disk until they are read, where this FAISS can (1.11).
+def load_index(path: Path) -> Any:
+    """Read what `save_index` wrote; the vectors stay on disk until they are read, where this FAISS can (1.11).
 
     Raises:
         DataError: Missing, damaged or no index.
@@ -58,7 +54,7 @@ def load_index(path: Path, *, mapped: bool = False) -> Any:
     if not path.is_file():
         raise DataError(f"{path} is missing. Run the index stage again with --force.")
     try:
-        return faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0) if mapped else 0)
+        return faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0))
     except RuntimeError as error:
         raise DataError(
             f"{path} is no readable FAISS index ({str(error).splitlines()[0]}). It was cut short, or is something "

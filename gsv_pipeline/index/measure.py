@@ -1,4 +1,4 @@
-"""What an index costs and how right it is: size, speed at one query and at many, recall, agreement with exact."""
+"""What an index costs and how accurate it is: size, speed at one query and at many, recall, agreement with exact."""
 
 import statistics
 import time
@@ -38,6 +38,8 @@ class Measured:
         queries_per_s: Batch size -> rate.
         recall_at: K -> share of queries with a correct image among the first K.
         agreement_at: K -> share of the exact first K that it finds among its own.
+        threads: That FAISS could use; 0 where nobody noted it.
+        faiss: Its version; empty where nobody noted it.
     """
 
     kind: str
@@ -49,6 +51,8 @@ class Measured:
     queries_per_s: Mapping[int, float]
     recall_at: Mapping[int, float]
     agreement_at: Mapping[int, float]
+    threads: int = 0
+    faiss: str = ""
 
 
 def measure(
@@ -80,6 +84,8 @@ def measure(
                     {batch: _rate(index, queries, batch=batch, k=exact.shape[1]) for batch in BATCHES},
                     recall(predictions),
                     {k: agreement(predictions, exact, k) for k in AGREEMENT_KS},
+                    int(faiss.omp_get_max_threads()),
+                    faiss.__version__,
                 )
             )
     return found

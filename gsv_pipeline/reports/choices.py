@@ -19,11 +19,11 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_json
 from gsv_pipeline.reports import index_page, pca_page
 from gsv_pipeline.reports.figures import ACCENT, MUTED, SIZE, render
-from gsv_pipeline.reports.index_figure import speed_figure
+from gsv_pipeline.reports.index_figure import index_figure
 from gsv_pipeline.reports.previews import figure_markdown
-from gsv_pipeline.reports.tables import markdown_table, percent
+from gsv_pipeline.reports.subject import subject_of
+from gsv_pipeline.reports.tables import markdown_cell, markdown_table
 
-_KS: Final = (1, 5, 10)
 _SHARES: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
 Row = TypeVar("Row")
 
@@ -52,15 +52,13 @@ def index_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choi
     path = layout.index_report(benchmark, experiment.name) / index_page.REPORT_FILE
     measured = _rows(path, Measured, by_number=("queries_per_s", "recall_at", "agreement_at"))
     defaults = [item for item in measured if item.is_default]
+    drawn = index_figure(measured, image_format="png")
     return Choice(
-        {f"first match as exact, {_name(item)}": item.agreement_at[1] for item in defaults},
-        markdown_table(
-            ["index", "setting", "R@1, %", "first match as exact, %", "queries/s", "queries/s, 64 at once",
-             "bytes per image", "build, s"],
-            [_index_cells(item) for item in defaults],
-        ),
-        figure_markdown(speed_figure(measured, image_format="png"), f"Speed and rightness of indexes over {benchmark}"),
-    )  # fmt: skip
+        {f"first match as exact, {index_page.name_text(item)}": item.agreement_at[1] for item in defaults},
+        _under(layout, experiment, benchmark, table=index_page.defaults_table(measured)),
+        f"{figure_markdown(drawn, f'Accuracy, speed and size of indexes over {benchmark}')}\n\n"
+        f"{index_page.conditions(measured)}".strip(),
+    )
 
 
 def pca_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choice:
@@ -70,20 +68,14 @@ def pca_choice(layout: Layout, experiment: Experiment, benchmark: str) -> Choice
         DataError: The report is missing or damaged.
     """
     path = layout.pca_report(benchmark, experiment.name) / pca_page.REPORT_FILE
-    sizes = sorted(_rows(path, Reduced, by_number=("recall_at",)), key=lambda item: item.order)
+    sizes = sorted(_rows(path, Reduced, by_number=("recall_at", "interval_at")), key=lambda item: item.order)
     kept = [item for item in sizes if item.whitened is not False]
     return Choice(
         {
             f"R@1 {item.dimensions}-D{' as they are' if item.whitened is None else ''}": item.recall_at[1]
             for item in kept
         },
-        markdown_table(
-            ["numbers", "", "variance kept, %", *(f"R@{k}, %" for k in _KS)],
-            [
-                [f"{item.dimensions:,}", item.manner, percent(item.explained), *_recalls(item.recall_at)]
-                for item in sizes
-            ],
-        ),
+        _under(layout, experiment, benchmark, table=pca_page.sizes_table(sizes)),
         figure_markdown(pca_page.dimension_figure(sizes, image_format="png"), f"R@1 on {benchmark} by dimension"),
     )
 
@@ -116,19 +108,10 @@ def _rows(path: Path, build: Callable[..., Row], *, by_number: Sequence[str]) ->
         raise DataError(f"{path} is no report of this version ({error}). Make it again.") from error
 
 
-def _name(item: Measured) -> str:
-    return item.kind if item.device == "cpu" else f"{item.kind} on the GPU"
-
-
-def _index_cells(item: Measured) -> list[str]:
-    rates = (f"{item.queries_per_s[batch]:,.0f}" for batch in (1, 64))
-    shares = (percent(item.recall_at[1]), percent(item.agreement_at[1]))
-    size = f"{item.bytes_per_image:,}"
-    return [_name(item), index_page.setting_text(item), *shares, *rates, size, f"{item.build_seconds:.1f}"]
-
-
-def _recalls(recall_at: Mapping[int, float]) -> list[str]:
-    return [percent(recall_at.get(k)) for k in _KS]
+def _under(layout: Layout, experiment: Experiment, benchmark: str, *, table: str) -> str:
+    """A table under the variant of its benchmark."""
+    subject = subject_of(layout, experiment.name, benchmark)
+    return f"**{benchmark}**: {markdown_cell(subject.variant)}.\n\n{table}"
 
 
 def _needed(pca: Pca, share: float) -> int:

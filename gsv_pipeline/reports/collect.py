@@ -12,7 +12,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_json
 from gsv_pipeline.reports import tables
 from gsv_pipeline.reports.data import LeaderboardRow
-from gsv_pipeline.reports.facts import chose_checkpoint
+from gsv_pipeline.reports.facts import chose_checkpoint, variant_of
 
 COST_FILE: Final = "cost.json"
 
@@ -28,7 +28,6 @@ def collect_rows(layout: Layout, reports: Mapping[Path, Manifest]) -> list[Leade
         name = values["benchmark"]
         cost = read_json(folder / COST_FILE) if (folder / COST_FILE).is_file() else {}
         known = benchmarks.get(name)
-        words = [known.variant, known.protocol.words] if known else []
         rows.append(
             LeaderboardRow(
                 experiment=score.name,
@@ -39,7 +38,7 @@ def collect_rows(layout: Layout, reports: Mapping[Path, Manifest]) -> list[Leade
                 trained_on=values.get("trained_on", ""),
                 descriptor_size=int(values["descriptor_size"]),
                 created=manifest.created,
-                variant="; ".join(word for word in words if word),
+                variant=variant_of(known, values.get("deviations", ())) if known else "",
                 parameters=int(cost.get("parameters", 0)),
                 gflops=float(cost.get("gflops", 0.0)),
                 images_per_s=float(cost.get("images_per_s", 0.0)),

@@ -73,6 +73,7 @@ class ReportData:
         measures: What is said beside recall.
         looks: Query index -> [h, w] importance in 0..1 of the cells of its feature map, for queries that are shown.
         left_out: Why no image is shown; empty where images may be shown.
+        deviates: How the benchmark is not as published, as a sentence; empty where it is.
         skipped: Broken images that the user let pass, counted and named; empty where there are none.
         variant: Which benchmark of its name it is, and how a hit is counted; stands in every table that shows a number.
     """
@@ -95,6 +96,7 @@ class ReportData:
     measures: Measures = field(default_factory=Measures)
     looks: Mapping[int, npt.NDArray[np.float32]] = field(default_factory=dict)
     left_out: str = ""
+    deviates: str = ""
     skipped: str = ""
     variant: str = ""
 

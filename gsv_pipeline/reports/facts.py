@@ -13,6 +13,7 @@ from gsv_pipeline.errors import few
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import Manifest, read_manifest
 from gsv_pipeline.provenance import provenance
+from gsv_pipeline.reports.surroundings import surroundings_of
 from gsv_pipeline.sources.own import dataset_row
 
 _NUMBERS: Final = {
@@ -25,9 +26,31 @@ _NAMED: Final = 20
 """More broken images than this are counted, not named: `embeddings/…/broken.json` holds them all."""
 
 
-def variant_of(row: BenchmarkRow) -> str:
-    """Which benchmark of its name, and how a hit is counted: no number is comparable without it."""
-    return f"{row.variant}: {row.protocol.words}" if row.variant else row.protocol.words
+def variant_of(row: BenchmarkRow, deviations: Sequence[str] = ()) -> str:
+    """Which benchmark of its name, and how a hit is counted: no number is comparable without it.
+
+    Args:
+        row: The benchmark's.
+        deviations: How the copy that was used is not as published, in sentences.
+    """
+    known = f"{row.variant}: {row.protocol.words}" if row.variant else row.protocol.words
+    return f"{known}. NOT AS PUBLISHED: {'; '.join(deviations)}" if deviations else known
+
+
+def deviations_of(layout: Layout, benchmark: str) -> list[str]:
+    """How the benchmark on disk is not as published, in sentences that a person admitted; empty where it is."""
+    made = read_manifest(layout.benchmark(benchmark))
+    return [str(sentence) for sentence in made.metadata.get("deviations") or ()] if made else []
+
+
+def deviation_words(deviations: Sequence[str]) -> str:
+    """What a reader has to know before any number of a benchmark that deviates; empty where it is as published."""
+    if not deviations:
+        return ""
+    return (
+        f"This benchmark is not as published, and was taken as it is (--admit-deviations): {'; '.join(deviations)}. "
+        "These recalls are those of this copy alone."
+    )
 
 
 def number_words(stored: Mapping[str, Any]) -> str:
@@ -61,7 +84,7 @@ def retrieval_facts(stored: Mapping[str, Any], *, depth: int) -> dict[str, str]:
     kept = f"{depth} of each query, by exact search"
     database = stored.get("database_images")
     if database == depth:
-        kept = f"all {depth} of the database, by exact search: recalls beyond R@{depth} are equal to it"
+        kept = f"all {depth} of the database, by exact search: there is no recall beyond R@{depth}"
     found = {"Descriptors": ", ".join(part for part in descriptors if part), "Neighbours kept": kept}
     return {name: value for name, value in found.items() if value}
 
@@ -118,9 +141,9 @@ def facts_of(
         "Source": row.source,
     }
     facts = {name: value for name, value in facts.items() if value}
-    made = read_manifest(layout.benchmark(benchmark))
-    if made and made.metadata.get("deviations"):
-        facts["Not as published"] = "; ".join(made.metadata["deviations"])
+    deviations = deviations_of(layout, benchmark)
+    if deviations:
+        facts["Not as published"] = "; ".join(deviations)
     if chose_checkpoint(layout, experiment.name, benchmark):
         facts["No test result"] = "recall on this very benchmark chose the checkpoint"
     trained = read_manifest(layout.places(experiment.name)) if experiment.training else None
@@ -134,8 +157,7 @@ def facts_of(
 
 
 def provenance_of(layout: Layout, experiment: Experiment, benchmark: str, *, row: BenchmarkRow) -> Mapping[str, str]:
-    """Which versions of data, settings, code, packages and machine the numbers are of."""
-    now = provenance()
+    """Which versions of data and settings the numbers are of, and what made them step by step."""
     checkpoint = read_manifest(layout.checkpoint(experiment.name))
     data = {"": row.dataset} if row.dataset else {}
     if experiment.training and experiment.dataset != row.dataset:
@@ -150,11 +172,9 @@ def provenance_of(layout: Layout, experiment: Experiment, benchmark: str, *, row
     return {
         **{name: _version(manifest) for name, manifest in steps.items() if manifest},
         **{f"Snapshot{of}": _snapshot(layout, name) for of, name in data.items()},
-        "Code version": f"gsv-pipeline {now['gsv_pipeline']}" + (f", commit {now['git']}" if now["git"] else ""),
         "Seed": str(experiment.seed),
         "Training time": _duration(checkpoint) if experiment.training else "not trained here",
-        "Packages": ", ".join(f"{name} {version}" for name, version in now["packages"].items()),
-        "Machine": f"{now['platform']}, Python {now['python']}, {now['cpus']} processors",
+        **surroundings_of(layout, benchmark, experiment.name, now=provenance()),
     }
 
 

@@ -10,6 +10,13 @@ from gsv_pipeline.reports.data import LeaderboardRow
 
 LEADERBOARD_FILE: Final = "leaderboard.json"
 LEADERBOARD_PAGE: Final = "index.html"
+LEADERBOARD_MARKDOWN: Final = "leaderboard.md"
+NO_REPORT: Final = (
+    "There is no recall report yet. Run `gsv-pipeline evaluate BENCHMARK --experiment NAME` for a model of yours, or "
+    "`make demo` for rendered cities; then `gsv-pipeline leaderboard`."
+)
+OTHER_QUERIES: Final = "other queries"
+"""What stands in `LeaderboardRow.against_best` where there is nothing to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,12 @@ class BenchmarkTable:
     def variant(self) -> str:
         """Which benchmark of this name it is, and how a hit is counted."""
         return next((row.variant for row in self.rows if row.variant), "")
+
+    def behind(self, row: LeaderboardRow) -> float | None:
+        """R@1 of an experiment less that of the best one, which tables are sorted by; None where it says nothing."""
+        if row.of or 1 not in row.recall_at or row.against_best == OTHER_QUERIES:
+            return None
+        return float(row.recall_at[1] - self.best[1])
 
     @property
     def groups(self) -> list[list[LeaderboardRow]]:
@@ -71,9 +84,18 @@ def write_leaderboard_page(target: Path, rows: Sequence[LeaderboardRow]) -> None
         rows: In any order.
     """
     grouped = group_by_benchmark(rows)
-    rendering.write_page(
-        target, "leaderboard.html", benchmarks=grouped, overview=overview_of(grouped), ks=tables.SHORT_KS
-    )
+    context = {"benchmarks": grouped, "overview": overview_of(grouped), "ks": tables.SHORT_KS, "no_report": NO_REPORT}
+    rendering.write_page(target, "leaderboard.html", **context)
+
+
+def leaderboard_markdown(rows: Sequence[LeaderboardRow]) -> str:
+    """The leaderboard for terminals and pull requests: a table per benchmark under its variant, in the page's order."""
+    head = ["experiment", *(f"R@{k}, %" for k in tables.SHORT_KS), "against the best", "dimensions", "parameters"]
+    parts = ["# Leaderboard"]
+    for table in group_by_benchmark(rows):
+        parts += [f"## {table.benchmark}", tables.markdown_cell(f"{table.variant}.") if table.variant else ""]
+        parts.append(tables.markdown_table([*head, "GFLOP", "images/s"], [_cells(row) for row in table.rows]))
+    return "\n\n".join(part for part in (parts if rows else [*parts, NO_REPORT]) if part) + "\n"
 
 
 def leaderboard_json(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
@@ -102,6 +124,25 @@ def _table(benchmark: str, rows: Sequence[LeaderboardRow]) -> BenchmarkTable:
     ks = sorted({k for row in experiments for k in row.recall_at})
     best = {k: max(row.recall_at[k] for row in experiments if k in row.recall_at) for k in ks}
     return BenchmarkTable(benchmark, ordered, best)
+
+
+def _cells(row: LeaderboardRow) -> list[str]:
+    recalls = [_recall(row, k) for k in tables.SHORT_KS]
+    if row.of:
+        return [f"{tables.label(row.experiment)} ({row.of})", *recalls, *[""] * 5]
+    costs = (
+        f"{row.descriptor_size:,}" if row.descriptor_size else tables.NOT_KNOWN,
+        f"{row.parameters / 1e6:.1f} M" if row.parameters else tables.NOT_KNOWN,
+        f"{row.gflops:.1f}" if row.gflops else tables.NOT_KNOWN,
+        f"{row.images_per_s:,.0f}" if row.images_per_s else tables.NOT_KNOWN,
+    )
+    chosen = " (no test result: chose its checkpoint here)" if row.chosen_here else ""
+    return [f"**{tables.label(row.experiment)}**{chosen}", *recalls, row.against_best, *costs]
+
+
+def _recall(row: LeaderboardRow, k: int) -> str:
+    bounds = tables.interval(row.interval_at.get(k))
+    return f"{tables.percent(row.recall_at.get(k))} ({bounds})" if bounds else tables.percent(row.recall_at.get(k))
 
 
 def _as_json(row: LeaderboardRow) -> dict[str, Any]:

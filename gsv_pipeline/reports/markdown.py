@@ -24,9 +24,11 @@ def write_markdown(target: Path, report: ReportData) -> None:
     parts = [
         f"# {report.experiment} on {report.benchmark}",
         report.description,
-        f"**{report.skipped}**" if report.skipped else "",
+        *(f"**{notice}**" for notice in (report.deviates, report.skipped) if notice),
         _section("Recall", variant, _recalls(report), tables.recalls_note(report.rows)),
-        _section("Beside published numbers", variant, _published(measures)) if measures.published else "",
+        _section("Beside published numbers", variant, measures.no_verdict, _published(measures))
+        if measures.published
+        else "",
         _distances(measures.localisation, variant),
         _confidence(measures.precision),
         *(_section(heading, variant, *_groups(heading, measures)) for heading in measures.groups),
@@ -48,7 +50,12 @@ def _recalls(report: ReportData) -> str:
 
 def _published(measures: Measures) -> str:
     lines = [
-        [row.model, *(tables.percent(row.recall_at.get(k)) for k in (1, 5, 10)), row.verdict or "", row.source]
+        [
+            row.model,
+            *(tables.percent(row.recall_at.get(k)) for k in (1, 5, 10)),
+            row.verdict or tables.NOT_KNOWN,
+            row.source,
+        ]
         for row in measures.published
     ]
     return tables.markdown_table(["published", "R@1, %", "R@5, %", "R@10, %", "ours is", "source"], lines)
@@ -92,7 +99,7 @@ def _groups(heading: str, measures: Measures) -> tuple[str, str]:
             group.name,
             f"{group.queries:,}",
             _recall(group.recall_at[1], group.interval),
-            tables.percent(group.recall_at[5]),
+            tables.percent(group.recall_at.get(5)),
         ]
         for group in groups
     ]

@@ -22,6 +22,8 @@ from gsv_pipeline.reports.published_results import PublishedRow
 MAX_GROUPS: Final = 40
 """More parts than this are no breakdown that a person reads."""
 
+GROUP_KS: Final = (1, 5)
+
 Ints = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
@@ -35,14 +37,18 @@ class Measures:
         localisation: None where positions are not known.
         groups: Title -> parts, each title with two parts at least.
         published: Published recalls, the highest first.
+        no_verdict: Why ours cannot be set against those; empty where it can.
         costs: What -> value, in reading order.
+        radius_m: Within which the benchmark counts an image as correct; None where it counts otherwise.
     """
 
     precision: PrecisionCurve | None = None
     localisation: Localisation | None = None
     groups: Mapping[str, Sequence[Group]] = field(default_factory=dict)
     published: Sequence[PublishedRow] = ()
+    no_verdict: str = ""
     costs: Mapping[str, str] = field(default_factory=dict)
+    radius_m: float | None = None
 
 
 def measure(
@@ -51,7 +57,9 @@ def measure(
     similarities: npt.NDArray[np.float32],
     *,
     published: Sequence[PublishedRow] = (),
+    no_verdict: str = "",
     costs: Mapping[str, str] | None = None,
+    radius_m: float | None = None,
 ) -> Measures:
     """Compute everything from what was retrieved.
 
@@ -60,7 +68,9 @@ def measure(
         predictions: [Q, K] database rows, best first.
         similarities: [Q, K] of them.
         published: To be shown beside ours.
+        no_verdict: Why ours cannot be set against those.
         costs: What describing and searching cost.
+        radius_m: Within which the benchmark counts an image as correct, if it does.
     """
     ranks = first_hits(predictions, data.positives)
     answerable = np.array([len(rows) > 0 for rows in data.positives])
@@ -70,7 +80,9 @@ def measure(
         localisation=_localisation(data, predictions[:, 0]),
         groups=_groups(data, ranks),
         published=published,
+        no_verdict=no_verdict,
         costs=costs or {},
+        radius_m=radius_m,
     )
 
 
@@ -116,13 +128,21 @@ def _localisation(data: BenchmarkData, first: Ints) -> Localisation | None:
 def _groups(data: BenchmarkData, ranks: Ints) -> dict[str, list[Group]]:
     places = data.queries["place_id"].astype(str).tolist()
     parts = {
-        "By city": [name.split("/")[0] if "/" in name else "" for name in places],
+        _by_first_part(data.queries): [name.split("/")[0] if "/" in name else "" for name in places],
         "By condition": data.queries["condition"].astype(str).tolist() if "condition" in data.queries else [],
         "By year of the query": _years(data.queries["year"]),
         "By time between query and database": _gaps(data),
     }
-    found = {title: recall_by_group(ranks, names, places) for title, names in parts.items() if names}
+    ks = [k for k in GROUP_KS if k <= len(data.database)]  # there is no recall at more than all there is
+    found = {title: recall_by_group(ranks, names, places, ks=ks) for title, names in parts.items() if names}
     return {title: groups for title, groups in found.items() if 2 <= len(groups) <= MAX_GROUPS}
+
+
+def _by_first_part(queries: pd.DataFrame) -> str:
+    """What the first part of a place is: a city, or a folder where the place is but the path of its image."""
+    named = ((str(place), str(image)) for place, image in zip(queries["place_id"], queries["image_id"], strict=True))
+    is_path = any("/" in place and f"/{place}" in f"/{image}" for place, image in named)
+    return "By folder" if is_path else "By city"
 
 
 def _years(years: "pd.Series[int]") -> list[str]:

@@ -9,12 +9,16 @@ from gsv_pipeline.evaluation.localisation import VIEW_OVERLAP_DEG, Localisation
 from gsv_pipeline.evaluation.precision import PrecisionCurve
 from gsv_pipeline.reports.figures import ACCENT, HIT, MUTED, SIZE, ImageFormat, render
 
-RADIUS_M = 25.0
 
+def distance_curve(found: Localisation, *, radius_m: float | None = None, image_format: ImageFormat = "svg") -> bytes:
+    """Share of first answers within a distance, and of those that look the same way too.
 
-def distance_curve(found: Localisation, *, image_format: ImageFormat = "svg") -> bytes:
-    """Share of first answers within a distance, and of those that look the same way too."""
-    return render(partial(_draw_distances, found), SIZE, image_format)
+    Args:
+        found: What to draw.
+        radius_m: What the benchmark counts as correct, for a line; None where it does not count in metres.
+        image_format: "svg" or "png".
+    """
+    return render(partial(_draw_distances, found, radius_m), SIZE, image_format)
 
 
 def precision_figure(curve: PrecisionCurve, *, image_format: ImageFormat = "svg") -> bytes:
@@ -22,7 +26,7 @@ def precision_figure(curve: PrecisionCurve, *, image_format: ImageFormat = "svg"
     return render(partial(_draw_precision, curve), SIZE, image_format)
 
 
-def _draw_distances(found: Localisation, axes: Axes) -> None:
+def _draw_distances(found: Localisation, radius_m: float | None, axes: Axes) -> None:
     axes.plot(
         found.thresholds_m, 100 * np.asarray(found.recall), color=ACCENT, linewidth=2.2, marker="o", markersize=4,
         label="position alone",
@@ -32,9 +36,10 @@ def _draw_distances(found: Localisation, axes: Axes) -> None:
             found.thresholds_m, 100 * np.asarray(found.recall_same_view), color=MUTED, linewidth=1.8, linestyle="--",
             marker="s", markersize=4, label=f"and headings within {VIEW_OVERLAP_DEG:.0f}°",
         )  # fmt: skip
-    axes.axvline(RADIUS_M, color=HIT, linewidth=1.2, linestyle=":", label=f"{RADIUS_M:.0f} m")
+    if radius_m is not None:
+        axes.axvline(radius_m, color=HIT, linewidth=1.2, linestyle=":", label=f"{radius_m:g} m")
     axes.set_ylim(0, 100)
-    axes.set_xlim(0, max(found.thresholds_m))
+    axes.set_xlim(0, max(*found.thresholds_m, radius_m or 0))
     axes.set_xlabel("metres from the query, included")
     axes.set_title("First answers, %", loc="left", fontsize=10.5, color=MUTED)
     axes.figure.legend(loc="outside upper left", ncols=3, fontsize=10)

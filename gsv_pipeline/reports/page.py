@@ -95,7 +95,7 @@ def _figures(data: ReportData, hits: npt.NDArray[np.bool_]) -> dict[str, str | N
 def _measures(data: ReportData) -> dict[str, str | None]:
     found = data.measures
     return {
-        "distance_curve": image_uri(measures_figures.distance_curve(found.localisation))
+        "distance_curve": image_uri(measures_figures.distance_curve(found.localisation, radius_m=found.radius_m))
         if found.localisation
         else None,
         "precision_figure": image_uri(measures_figures.precision_figure(found.precision)) if found.precision else None,

@@ -26,12 +26,24 @@ class PublishedRow:
     verdict: Verdict | None
 
 
+def why_no_verdict(deviations: Sequence[str], skipped: str) -> str:
+    """Why ours cannot be set against published numbers; empty where it can.
+
+    Args:
+        deviations: How our copy of the benchmark is not as published.
+        skipped: What is said of broken images that were let pass.
+    """
+    reasons = ["our copy of the benchmark is not as published"] if deviations else []
+    reasons += ["broken images were let pass"] if skipped else []
+    return f"No verdict is given: {' and '.join(reasons)}, so our recall is of another benchmark." if reasons else ""
+
+
 def beside_published(published: Sequence[Result], interval: tuple[float, float] | None) -> list[PublishedRow]:
     """Published results from the highest R@1 down.
 
     Args:
         published: Of the benchmark, in its variant.
-        interval: 95 % interval of our R@1 as fractions.
+        interval: 95 % interval of our R@1 as fractions; None where no verdict can be given.
     """
     rows = [
         PublishedRow(

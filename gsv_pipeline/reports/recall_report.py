@@ -17,17 +17,25 @@ from gsv_pipeline.benchmarks.own import benchmark_row
 from gsv_pipeline.benchmarks.seen import benchmark_of
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.embeddings.store import QUERIES_FILE, load_broken
-from gsv_pipeline.evaluation.score import SIMILARITIES_FILE, Score, save_baselines
+from gsv_pipeline.evaluation.score import SIMILARITIES_FILE, Score, load_baselines, load_score, save_baselines
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.manifest import read_json
+from gsv_pipeline.manifest import read_json, write_json
 from gsv_pipeline.reports.curves import write_curves
 from gsv_pipeline.reports.data import BenchmarkImages, RecallRow, ReportData, TrainingCurve
-from gsv_pipeline.reports.facts import facts_of, named, provenance_of, retrieval_facts, variant_of
+from gsv_pipeline.reports.facts import (
+    deviation_words,
+    deviations_of,
+    facts_of,
+    named,
+    provenance_of,
+    retrieval_facts,
+    variant_of,
+)
 from gsv_pipeline.reports.latency import search_words
 from gsv_pipeline.reports.markdown import write_markdown
 from gsv_pipeline.reports.measures import distances_to, measure, write_metrics
 from gsv_pipeline.reports.page import queries_shown, write_report
-from gsv_pipeline.reports.published_results import beside_published
+from gsv_pipeline.reports.published_results import beside_published, why_no_verdict
 
 MARKDOWN_FILE: Final = "report.md"
 
@@ -61,6 +69,8 @@ def write_recall_report(
 ) -> None:
     """Write the page, its Markdown and the curves beside the predictions, which lie in `target` already.
 
+    Deviations from what was published go into `recall.json`, so that they stay with the numbers wherever these go.
+
     Args:
         layout: Where the inputs live.
         experiment: Whose recall it is.
@@ -73,6 +83,7 @@ def write_recall_report(
     Raises:
         DataError: An image of the gallery cannot be read.
     """
+    _keep_deviations(target / RECALL_FILE, deviations_of(layout, benchmark))
     report = _gather(layout, experiment, benchmark, target=target, scores=[score, *baselines], shown=shown)
     if shown.look and not report.left_out:
         report = _with_looks(report, shown.look)
@@ -83,11 +94,18 @@ def write_recall_report(
     write_curves(target, report.rows, report.measures)
 
 
+def _keep_deviations(path: Path, deviations: Sequence[str]) -> None:
+    if deviations:
+        write_json(path, {**read_json(path), "deviations": list(deviations)})
+
+
 def _gather(
     layout: Layout, experiment: Experiment, benchmark: str, *, target: Path, scores: Sequence[Score], shown: Shown
 ) -> ReportData:
-    row = benchmark_row(layout, benchmark)
+    row, deviations = benchmark_row(layout, benchmark), deviations_of(layout, benchmark)
     data = benchmark_of(layout, experiment, benchmark)
+    skipped = _skipped(layout, experiment, benchmark, shown=shown)
+    no_verdict = why_no_verdict(deviations, skipped)
     predictions = np.load(target / PREDICTIONS_FILE, allow_pickle=False)
     similarities = np.load(target / SIMILARITIES_FILE, allow_pickle=False)
     retrieval = retrieval_facts(read_json(target / RECALL_FILE), depth=predictions.shape[1])
@@ -96,7 +114,10 @@ def _gather(
         experiment=experiment.name,
         benchmark=benchmark,
         description=f"{experiment.description} {row.description}".strip(),
-        rows=[recall_row(score, is_baseline=number > 0) for number, score in enumerate(scores)],
+        rows=[
+            recall_row(score, is_baseline=number > 0, database_images=len(data.database))
+            for number, score in enumerate(scores)
+        ],
         curve=training_curve(layout.checkpoint(experiment.name)),
         database=_images(data.database, paths["database"]),
         queries=_images(data.queries, paths["queries"]),
@@ -112,12 +133,15 @@ def _gather(
             data,
             predictions,
             similarities,
-            published=beside_published(row.published, scores[0].interval_at.get(1)),
+            published=beside_published(row.published, None if no_verdict else scores[0].interval_at.get(1)),
+            no_verdict=no_verdict,
             costs={**shown.costs, **_search_cost(layout, experiment, benchmark, images=len(data.database))},
+            radius_m=row.protocol.radius_m,
         ),
         left_out="" if row.redistributable or shown.with_images else _left_out(row, experiment, benchmark),
-        skipped=_skipped(layout, experiment, benchmark, shown=shown),
-        variant=variant_of(row),
+        deviates=deviation_words(deviations),
+        skipped=skipped,
+        variant=variant_of(row, deviations),
     )
 
 
@@ -145,9 +169,24 @@ def _left_out(row: BenchmarkRow, experiment: Experiment, benchmark: str) -> str:
     )
 
 
-def recall_row(score: Score, *, is_baseline: bool = False) -> RecallRow:
-    """A score as a line of a table."""
-    return RecallRow(score.name, score.recall_at, score.interval_at, is_baseline)
+def recall_row(score: Score, *, is_baseline: bool = False, database_images: int | None = None) -> RecallRow:
+    """A score as a line of a table.
+
+    Args:
+        score: Recalls at every K.
+        is_baseline: Drawn muted.
+        database_images: There is no recall at a K beyond these; None keeps all.
+    """
+    kept = [k for k in score.recall_at if database_images is None or k <= database_images]
+    intervals = {k: score.interval_at[k] for k in kept if k in score.interval_at}
+    return RecallRow(score.name, {k: score.recall_at[k] for k in kept}, intervals, is_baseline)
+
+
+def rows_on_disk(folder: Path) -> list[RecallRow]:
+    """The lines of the report in `folder`: the experiment, then its baselines."""
+    images = read_json(folder / RECALL_FILE).get("database_images")  # reports of before do not know
+    baselines = [recall_row(item, is_baseline=True, database_images=images) for item in load_baselines(folder)]
+    return [recall_row(load_score(folder), database_images=images), *baselines]
 
 
 def training_curve(checkpoint: Path) -> TrainingCurve:

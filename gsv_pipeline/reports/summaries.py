@@ -16,7 +16,6 @@ from gsv_pipeline.catalog.report import ValidationReport, read_report
 from gsv_pipeline.catalog.schema import CATALOG_FILE, QUARANTINE_FILE
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.errors import DataError
-from gsv_pipeline.evaluation.score import load_baselines, load_score
 from gsv_pipeline.images import SUFFIXES
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_json
@@ -27,7 +26,7 @@ from gsv_pipeline.reports.facts import number_words, skipped_words, variant_of
 from gsv_pipeline.reports.leaderboard import LEADERBOARD_FILE
 from gsv_pipeline.reports.places_page import LeftOver, filter_steps
 from gsv_pipeline.reports.previews import contact_sheet_markdown, figure_markdown
-from gsv_pipeline.reports.recall_report import recall_row, training_curve
+from gsv_pipeline.reports.recall_report import rows_on_disk, training_curve
 from gsv_pipeline.reports.validation_page import broken_rules, city_rows, level_text, share_text
 from gsv_pipeline.sources.location import image_root
 from gsv_pipeline.sources.published import IMAGES
@@ -162,10 +161,10 @@ def recall_table(layout: Layout, experiment: Experiment, benchmark: str) -> str:
     """Recall of the experiment and its baselines, under the variant of the benchmark and what was let pass."""
     folder = layout.recall_report(benchmark, experiment.name)
     stored = read_json(folder / RECALL_FILE)
-    precise = number_words(stored)
+    precise, deviations = number_words(stored), stored.get("deviations", ())
     parts = [
-        f"**{benchmark}**: {tables.markdown_cell(variant_of(benchmark_row(layout, benchmark)))}.",
-        tables.recall_table_markdown(_recall_rows(folder)),
+        f"**{benchmark}**: {tables.markdown_cell(variant_of(benchmark_row(layout, benchmark), deviations))}.",
+        tables.recall_table_markdown(rows_on_disk(folder)),
         f"Descriptors computed in {precise}." if precise else "",
         skipped_words(stored),
     ]
@@ -174,7 +173,7 @@ def recall_table(layout: Layout, experiment: Experiment, benchmark: str) -> str:
 
 def recall_figure(layout: Layout, experiment: Experiment, benchmark: str) -> str:
     """Recall over K of the experiment and its baselines."""
-    rows = _recall_rows(layout.recall_report(benchmark, experiment.name))
+    rows = rows_on_disk(layout.recall_report(benchmark, experiment.name))
     return figure_markdown(figures.recall_curve(rows, image_format="png"), f"Recall on {benchmark}")
 
 
@@ -189,11 +188,6 @@ def leaderboard_table(layout: Layout) -> str:
         head = f"**{benchmark}**: {tables.markdown_cell(variant)}." if variant else f"**{benchmark}**"
         parts.append(f"{head}\n\n{tables.recall_table_markdown([_leaderboard_row(row) for row in rows])}")
     return "\n\n".join(parts) or "There is no recall report yet."
-
-
-def _recall_rows(folder: Path) -> list[RecallRow]:
-    baselines = [recall_row(item, is_baseline=True) for item in load_baselines(folder)]
-    return [recall_row(load_score(folder)), *baselines]
 
 
 def _leaderboard_row(row: dict[str, Any]) -> RecallRow:

@@ -16,6 +16,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import holder
 from gsv_pipeline.manifest import Recipe
 from gsv_pipeline.sources.own import dataset_rows
+from gsv_pipeline.standing.aside import standings_aside, trainings_aside
 from gsv_pipeline.standing.leftovers import bytes_below
 from gsv_pipeline.standing.state import MISSING, ORPHAN, Standing, manifest_or_none, standing_of
 
@@ -88,6 +89,7 @@ def _of_experiment(layout: Layout, name: str, rows: Mapping[str, BenchmarkRow]) 
     for stage, path in (("places", layout.places), ("checkpoint", layout.checkpoint)):
         if is_trained or stage != "places":
             yield standing_of(layout, path(name), partial(make, stage), experiment=name)
+    yield from standings_aside(layout, name, make=partial(make, "checkpoint"))
     gone = {path.parent.name for stage in _EVALUATION for path in layout.entries(stage)} - rows.keys()
     for benchmark in [*rows, *sorted(gone)]:
         folders = [layout.root / stage / benchmark / name for stage in _EVALUATION]
@@ -188,7 +190,8 @@ def _data_of(
 
 def _has_something(layout: Layout, experiment: str) -> bool:
     own = [layout.root / stage / experiment for stage in OF_EXPERIMENT]
-    if layout.training_state(experiment).is_dir() or any(_is_begun(layout, folder) for folder in own):
+    trainings = [layout.training_state(experiment), *trainings_aside(layout, experiment)]
+    if any(path.is_dir() for path in trainings) or any(_is_begun(layout, folder) for folder in own):
         return True
     folders = {layout.owner(path) for stage in OF_BOTH for path in (layout.root / stage).glob(f"*/*{experiment}*")}
     return any(folder.name == experiment for folder in folders)

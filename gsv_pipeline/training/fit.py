@@ -212,7 +212,7 @@ def _reader(places: Places, image: ImageInput, *, plain: bool, processes: Proces
         height=image.height,
         width=image.width,
         interpolation=image.interpolation,
-        threads=processes.own_processors,
+        processors=processes.own_processors,
         plain=plain,
     )
     with processes.together():

@@ -23,8 +23,9 @@ def copy_photos(folder: Path, names: Sequence[str]) -> None:
 
 
 def utm_name(east: float, north: float, *, note: str = "", number: int = 0) -> str:
-    """As VPR-datasets-downloader names files."""
-    return f"@{east:010.2f}@{north:010.2f}@17@T@040.44000@-079.99000@pano{number}@@090@@@@20130715_101500@{note}@.jpg"
+    """As VPR-datasets-downloader names files; a zone is stated where the metres can be of one."""
+    zone = "17@T" if east >= 100_000 else "@"
+    return f"@{east:010.2f}@{north:010.2f}@{zone}@040.44000@-079.99000@pano{number}@@090@@@@20130715_101500@{note}@.jpg"
 
 
 def write_utm_side(folder: Path, points: Sequence[tuple[float, float]], *, note: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from gsv_pipeline.benchmarks.formats import numpy_lists, paired_folders, utm_fol
 from gsv_pipeline.benchmarks.formats.recognise import load
 from gsv_pipeline.benchmarks.formats.sides import image_names, side_table
 from gsv_pipeline.errors import DataError
+from gsv_pipeline.reports.measures import measure, metrics_of
 from tests.benchmarks.folders import (
     lists,
     numbered,
@@ -181,6 +182,78 @@ def test_a_window_of_frames_is_what_the_made_up_metres_mean(tmp_path):
     (tmp_path / "images" / "test" / "queries" / names[0]).unlink()
     with pytest.raises(DataError, match="40 frames of one journey, 39 of the other"):
         utm_folders.find(tmp_path, None, split="test", frame_window=10)
+
+
+def write_made_up(root, *, step):
+    """Both sides of three images whose metres say which belong together, as the downloader makes them up."""
+    for side in ("database", "queries"):
+        names = [f"@0@{step * at:09.2f}@@@1.5@{at}@{at}@@@@@@@@.jpg" for at in range(3)]
+        write_photos(root / "images" / "test" / side, names)
+
+
+@pytest.mark.parametrize(("name", "step"), [("nordland_wide", 2.38), ("sped", 1000), ("amstertime", 1000)])
+def test_made_up_metres_say_which_images_belong_together_and_not_where_they_are(tmp_path, name, step):
+    write_made_up(tmp_path, step=step)
+    data = load(tmp_path, lists=None, forms=BENCHMARKS[name].forms, name=name)
+    assert lists(data.positives) == ([[0, 1, 2]] * 3 if name == "nordland_wide" else [[0], [1], [2]])
+    for table in data.sides.values():
+        assert not {"east", "north"} & set(table)
+        assert table[["lat", "lon"]].isna().to_numpy().all()
+    measures = measure(data, np.array([[0], [2], [1]]), np.ones((3, 1), np.float32))
+    assert measures.localisation is None
+    assert "median error, m" not in metrics_of(measures)
+
+
+def test_coordinates_of_a_survey_are_kept(tmp_path):
+    for side in ("database", "queries"):
+        write_utm_side(tmp_path / "test" / side, STREET)
+    (form,) = BENCHMARKS["st_lucia"].forms
+    data = utm_folders.find(tmp_path, None, **form.arguments)
+    measures = measure(data, np.array([[0], [1], [2], [2]]), np.ones((4, 1), np.float32))
+    assert measures.localisation is not None
+    assert measures.localisation.recall[:4] == [0.75, 0.75, 0.75, 1.0]
+
+
+DEGREES = [(2.30, 48.80), (2.31, 48.81), (2.35, 48.86)]  # of Paris, with as many decimals as metres have
+
+
+def write_degrees(folder, *, zone):
+    for side in ("database", "queries"):
+        write_photos(folder / side, [f"@{lon:010.2f}@{lat:010.2f}@{zone}@@@{side}@@@@@@@@.jpg" for lon, lat in DEGREES])
+
+
+@pytest.mark.parametrize("side", ["queries", "database"])
+def test_degrees_with_two_decimals_under_a_utm_zone_are_refused(tmp_path, side):
+    write_degrees(tmp_path / "degrees", zone="31@U")
+    for folder in ("queries", "database"):
+        write_utm_side(tmp_path / "test" / folder, STREET)
+    (tmp_path / "degrees" / side).rename(tmp_path / "away")
+    for path in (tmp_path / "away").iterdir():
+        path.rename(tmp_path / "test" / side / path.name)
+    with pytest.raises(
+        DataError,
+        match=rf"^{side}: 3 of 7 names state a UTM zone and an east outside it, the first 2\.3 in zone 31 "
+        r"\(@0000002\.30@.*Expected 100,000 to 1,000,000 m\. Convert degrees to UTM; if they are metres "
+        r"from an origin of your own",
+    ):
+        utm_folders.find(tmp_path, None, split="test")
+
+
+def test_degrees_with_two_decimals_and_no_zone_make_every_answer_right_and_are_refused(tmp_path):
+    write_degrees(tmp_path / "test", zone="@")
+    with pytest.raises(
+        DataError,
+        match=r"Each of the 3 database images is within 25 m of each of the 3 queries, so every recall would be 100 %.*"
+        r"such as 2\.3 and 48\.8, could be degrees.*Convert degrees to UTM; if they are metres, take a smaller radius",
+    ):
+        utm_folders.find(tmp_path, None, split="test")
+
+
+def test_a_zone_that_is_not_that_of_the_metres_keeps_them_out_of_distances():
+    table = side_table(["@0000002.30@0000048.80@31@U@48.80@2.30@@@@@@@@@.jpg"])
+    assert not {"east", "north"} & set(table)
+    assert table[["lat", "lon"]].to_numpy().tolist() == [[48.8, 2.3]]
+    assert {"east", "north"} <= set(side_table([utm_name(*STREET[0]), utm_name(3, 4)]))
 
 
 def test_a_list_of_paths_takes_the_place_of_a_look_into_the_folder(tmp_path):

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsv_pipeline.benchmarks.ground_truth import (
-    POSITIVE_RADIUS_M,
     exact_pairs,
     positives_by_label,
     positives_in_window,
     positives_within,
 )
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.geo import EARTH_RADIUS_M, distance_m
 

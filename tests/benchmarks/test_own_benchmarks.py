@@ -102,6 +102,38 @@ def test_images_keep_their_place_below_what_both_folders_share(layout, walk):
     assert all(path.is_file() for paths in compose.benchmark_paths(layout, "walk").values() for path in paths)
 
 
+def test_degrees_under_a_utm_zone_are_no_benchmark(layout, tmp_path):
+    for side in ("then", "now"):
+        write_photos(tmp_path / side, [f"@0000002.3{at}@0000048.8{at}@31@U@@@{side}@@@@@@@@.jpg" for at in range(4)])
+    define(layout, **sides(tmp_path))
+    with pytest.raises(
+        DataError, match=r"^queries: 4 of 4 names state a UTM zone and an east outside it.* 2\.3 in zone 31"
+    ):
+        build(layout)
+    define(layout, **sides(tmp_path, positives="order"))
+    build(layout)  # a list needs no coordinates, so none of these is taken for metres
+    assert not {"east", "north"} & set(load_benchmark(layout.benchmark("walk")).queries)
+
+
+def test_coordinates_that_tell_no_place_apart_are_refused_where_they_may_be_degrees(layout, tmp_path):
+    for side in ("then", "now"):
+        write_photos(tmp_path / side, ["@2.30@48.80@.jpg", "@2.31@48.81@.jpg"])
+    define(layout, **sides(tmp_path))
+    with pytest.raises(DataError, match=r"so every recall would be 100 %, and all coordinates, such as 2\.3 and 48\.8"):
+        build(layout)
+    define(layout, **sides(tmp_path, radius_m=0.005))  # a desk, measured in metres
+    build(layout)
+    assert positives(layout) == [[0], [1]]
+    write_photos(tmp_path / "now", ["@2.30@99.80@.jpg"])
+    define(layout, **sides(tmp_path))
+    build(layout)
+    assert positives(layout) == [[0, 1], [], [0, 1]]
+    (tmp_path / "now" / "@2.30@99.80@.jpg").unlink()
+    (tmp_path / "then" / "@2.31@48.81@.jpg").unlink()
+    build(layout)
+    assert positives(layout) == [[0], [0]]  # one image is one place
+
+
 def test_names_without_coordinates_say_what_else_there_is(layout, walk):
     define(layout, **sides(walk))
     with pytest.raises(DataError, match="Not every name holds coordinates.*'positives' in the YAML") as caught:

@@ -69,6 +69,16 @@ def test_metres_and_degrees_in_each_others_place_name_the_side_and_the_image(sid
         positives_from_names(**sides)
 
 
+@pytest.mark.parametrize("side", ["queries", "database"])
+def test_degrees_under_a_utm_zone_name_the_side_and_the_image(side):
+    good, bad = [utm(448_258.92, 5_411_932.68)], [utm(448_258.92, 5_411_932.68), utm(2.30, 48.80)]
+    sides = {"queries": good, "database": good, side: bad}
+    with pytest.raises(
+        DataError, match=rf"^{side}: 1 of 2 names state a UTM zone and an east outside it.*@0000002\.30@"
+    ):
+        positives_from_names(**sides)
+
+
 def test_names_that_say_no_position_are_counted_side_by_side():
     known, bare = published(51.0, 3.7), [Path(f"walk/{number}.jpg") for number in range(5)]
     assert unclear_names(bare, [known, *bare[:1]]) == (

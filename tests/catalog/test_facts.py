@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gsv_pipeline.catalog.facts import Facts
+from gsv_pipeline.catalog import images
+from gsv_pipeline.catalog.facts import Facts, is_known_in_part
 from gsv_pipeline.catalog.headers import COVERED_BYTES
 from gsv_pipeline.catalog.images import image_facts
 from gsv_pipeline.tracking import NullTracker
@@ -21,8 +22,8 @@ NAME = "a.jpg"
 class File:
     """A JPEG on disk with what is known of it; every change gets a time of its own."""
 
-    def __init__(self, folder: Path, comment_bytes: int = 16_000) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Path, comment_bytes: int = 16_000, *, in_small_city: bool = False) -> None:
+        self.path, self.in_small_city = folder / NAME, in_small_city
         self.folder, self.clock, self.count = folder, 1_000_000_000, 0
         pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(self.path, comment=b"-" * comment_bytes)
@@ -59,9 +60,12 @@ class File:
 
     def look(self, level: str = "quick", *, again: bool = False) -> Facts:
         before = {} if self.facts is None else {NAME: self.facts}
-        (self.facts,) = image_facts(
-            str(self.folder), [NAME], before=before, level=level, again=again, tracker=NullTracker(), description=""
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            if not self.in_small_city:
+                patch.setattr(images, "SMALL_CITY_BYTES", 0)
+            (self.facts,) = image_facts(
+                str(self.folder), [NAME], before=before, level=level, again=again, tracker=NullTracker(), description=""
+            )
         return self.facts
 
 
@@ -74,9 +78,9 @@ CHANGES = st.sampled_from(["touch", "change_middle", "replace", "restore", "dama
 LOOKS = st.sampled_from(["quick", "full", "names", "again"])
 
 
-def walk(folder, steps, *, first_look):
+def walk(folder, steps, *, first_look, in_small_city=False):
     """(bytes, published token) at every look at a sound file; names alone tell nothing new."""
-    file = File(folder)
+    file = File(folder, in_small_city=in_small_city)
     file.look(first_look)
     seen = [(file.first, file.facts.content)]
     for change, look in steps:
@@ -87,10 +91,13 @@ def walk(folder, steps, *, first_look):
     return seen
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(CHANGES, LOOKS), max_size=12))
-def test_once_read_whole_equal_bytes_are_one_image_and_others_another(tmp_path_factory, steps):
-    seen = walk(tmp_path_factory.mktemp("file"), steps, first_look="full")
+@pytest.mark.parametrize(("first_look", "in_small_city"), [("full", False), ("quick", True)])
+@settings(max_examples=100, deadline=None)
+@given(steps=st.lists(st.tuples(CHANGES, LOOKS), max_size=12))
+def test_once_read_whole_equal_bytes_are_one_image_and_others_another(
+    tmp_path_factory, first_look, in_small_city, steps
+):
+    seen = walk(tmp_path_factory.mktemp("file"), steps, first_look=first_look, in_small_city=in_small_city)
     for data, content in seen:
         assert [other == content for _, other in seen] == [other == data for other, _ in seen]
 
@@ -128,6 +135,18 @@ def test_touching_often_makes_one_other_image_at_most(file):
         file.touch()
         contents.append(file.look().content)
     assert len(set(contents[1:])) == 1  # whether the first touch changed bytes nobody could know
+
+
+def test_a_small_city_that_was_looked_at_before_is_read_whole_once(file, monkeypatch):
+    first = file.look()
+    assert is_known_in_part(first)
+    file.in_small_city = True
+    known = file.look()  # no time has changed
+    assert (known.content, is_known_in_part(known)) == (first.content, False)
+    file.touch()
+    assert file.look().content == first.content
+    monkeypatch.setattr(images, "look_all", None)
+    assert file.look() == file.facts  # and nothing is read when nothing has changed
 
 
 def test_what_was_replaced_and_put_back_is_the_image_that_it_was(file):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gsv_pipeline import stages
+from gsv_pipeline import cli, stages
 from gsv_pipeline.cleaning import find_removable, remove
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import hold
@@ -183,7 +183,45 @@ def test_an_unsent_wandb_run_says_why_it_stays_where_nothing_can_be_sent(
     monkeypatch.setattr(wandb_sync.importlib.util, "find_spec", lambda name: None)
     told = kept(littered)[littered.key(run)]
     assert "(W&B is not installed here. Run: pip install" in told
-    assert told.endswith("or remove it yourself if nobody wants it")
+    assert told.endswith("--unsent-wandb removes it if nobody wants it")
+
+
+@pytest.fixture
+def unsent(chain_layout: Layout) -> Layout:
+    """A chain beside three runs that W&B does not have; somebody writes to the third."""
+    for number in range(3):
+        run = chain_layout.wandb() / "wandb" / f"offline-run-20261101_12000{number}-train-{number}"
+        write(run / f"run-train-{number}.wandb", 5000)
+    return chain_layout
+
+
+def test_unsent_wandb_runs_are_one_line_with_their_number_and_size(
+    unsent: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["--data-root", str(unsent.root), "clean"]) == 0
+    printed = capsys.readouterr().out
+    (line,) = (item for item in printed.splitlines() if "not sent yet" in item)
+    assert line.startswith("wandb/wandb/ (3 entries, 15.0 kB)")
+    assert "gsv-pipeline track sync sends it" in line
+    assert "offline-run" not in printed
+    assert cli.run(["--data-root", str(unsent.root), "clean", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["kept"]) == 3  # programs are told each
+
+
+def test_unsent_wandb_runs_go_when_they_are_asked_for_but_for_one_that_is_written(
+    unsent: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = sorted((unsent.wandb() / "wandb").iterdir())
+    command = ["--data-root", str(unsent.root), "clean", "--unsent-wandb"]
+    file = hold_open(runs[2])
+    assert file is not None
+    with file:
+        assert cli.run(command) == 0
+        assert "To do it: gsv-pipeline clean --yes --unsent-wandb" in capsys.readouterr().out
+        assert [run.is_dir() for run in runs] == [True, True, True]
+        assert cli.run([*command, "--yes"]) == 0
+    assert "Freed 10.0 kB." in capsys.readouterr().out
+    assert [run.is_dir() for run in runs] == [False, False, True]
 
 
 def test_work_that_an_interrupted_run_goes_on_with_stays(littered: Layout) -> None:

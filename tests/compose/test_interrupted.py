@@ -1,11 +1,14 @@
 """Interrupted trainings of one experiment under several settings: none is lost, each goes on with its own command."""
 
+import shutil
+
 import pytest
 
 from gsv_pipeline import stages
 from gsv_pipeline.cleaning import find_removable
 from gsv_pipeline.errors import ConfigError
 from gsv_pipeline.layout import Layout
+from gsv_pipeline.standing import Standing, standings
 from gsv_pipeline.tracking import NullTracker
 from gsv_pipeline.training import loop
 from tests.tiny import tiny_experiment
@@ -70,6 +73,29 @@ def test_a_state_that_was_set_aside_may_go_once_another_training_is_finished(
     assert aside not in {item.path for item in find_removable(ready).removable}
     train(ready, OTHER, restart=True)
     assert aside in {item.path for item in find_removable(ready).removable}
+
+
+def test_status_shows_a_training_that_was_set_aside_and_what_becomes_of_it(
+    ready: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(ready, monkeypatch, step=3)
+    assert not _aside(ready)
+    interrupt(ready, monkeypatch, OTHER, step=2, restart=True)
+    (row,) = _aside(ready)
+    assert (row.state, row.step, row.experiment) == ("interrupted", 3, "demo")
+    assert row.bytes > 1000
+    assert row.reason.startswith("a training that stopped at step 3 is set aside (")
+    assert row.reason.endswith("; the command that began it goes on from there")
+    train(ready, OTHER, restart=True)
+    (row,) = _aside(ready)
+    assert row.reason.endswith("; another training was finished since: gsv-pipeline clean frees it")
+    shutil.rmtree(ready.checkpoint("demo"))
+    shutil.rmtree(ready.places("demo"))
+    assert _aside(ready), "all that there is of the experiment"
+
+
+def _aside(layout: Layout) -> list[Standing]:
+    return [row for row in standings(layout) if row.key.startswith("checkpoint/.demo.training.")]
 
 
 def test_a_restart_of_the_same_settings_begins_anew_and_keeps_what_was_interrupted(

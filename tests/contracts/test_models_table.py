@@ -132,7 +132,6 @@ def test_checking_accepts_what_building_accepts(pair):
         backbone_args={},
         aggregator=aggregator,
         aggregator_args=head_of(aggregator, map_size),
-        seed=1,
         image_size=image_size,
     )
 

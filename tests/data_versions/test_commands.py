@@ -120,13 +120,15 @@ def test_the_worked_example_of_the_docs(
     assert [line.split("kB")[1].strip() for line in listed] == ["Without one image", "GSV-Cities as published"]
     restored = run("restore", PROTECTED, listed[1].split()[0])
     assert contents(artifact) == before
-    assert "gsv-pipeline catalog gsv_cities" in restored
+    assert "new times" not in restored  # they are those that the images had
 
     repository.dvc("remote", "add", "-d", "storage", str(tmp_path / "storage"))
     assert f"is on the remote 'storage' ({tmp_path / 'storage'})" in run("push", PROTECTED)
     repository.git("commit", "--quiet", "--all", "-m", "Back to the first version")
     other = repository.clone(tmp_path / "clone")
-    assert str(other.layout.dataset(PROTECTED)) in run("pull", PROTECTED, at=other)
+    pulled = run("pull", PROTECTED, at=other)
+    assert str(other.layout.dataset(PROTECTED)) in pulled
+    assert "new times, so the catalog looks at them once more: gsv-pipeline catalog gsv_cities" in pulled
     assert contents(other.layout.dataset(PROTECTED)) == before
     assert "No version of 'town' was committed" in run("versions", FREE)
 

@@ -15,6 +15,7 @@ from gsv_pipeline import stages
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.tracking import NullTracker
 from tests.tiny import TINY_TRAINING, tiny_experiment
+from tests.waiting import children_of, gone
 
 STEPS = 6  # 18 places, mirrored, 12 a batch: three batches an epoch, two epochs
 # Each step waits, so that the parent can strike between two of them.
@@ -121,36 +122,13 @@ def test_rendering_that_is_killed_leaves_no_half_city_and_no_processes(tmp_path:
     while not list(layout.root.rglob("*.JPG")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list(layout.root.rglob("*.JPG"))
-    children = _children(process.pid)
+    children = children_of(process.pid)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not layout.dataset("demo").exists()
     assert children, "the renderer works in processes of its own"
-    assert _gone(children), "a killed renderer leaves its workers running"
+    assert all(gone(child) for child in children), "a killed renderer leaves its workers running"
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert not list(layout.root.rglob("*.partial"))
     assert len(list((layout.dataset("demo") / "Dataframes").glob("*.csv"))) == 5
-
-
-def _children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
-    return [int(number) for number in found]
-
-
-def _gone(pids: list[int], *, within_s: float = 20.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        alive = [pid for pid in pids if _runs(pid)]
-        if not alive:
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def _runs(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"

@@ -13,8 +13,8 @@ import pytest
 from gsv_pipeline.errors import DataError, RunError
 from gsv_pipeline.images import ImageReader, workers
 from gsv_pipeline.images.processes import ProcessPixels
-from tests.orchestration.waiting import gone
 from tests.published import save_photo
+from tests.waiting import gone
 
 SIZE = {"height": 12, "width": 16}
 
@@ -40,7 +40,7 @@ def rates(monkeypatch, *, threads, processes, kind=ProcessPixels):
 def test_a_small_set_is_not_measured(photos, monkeypatch):
     monkeypatch.setattr(workers, "_rate", None)
     files = ImageReader(photos, **SIZE)._files
-    assert workers.choose(files) == (files, workers.processors())
+    assert workers.choose(files, 3) == (files, 3)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,14 @@ def test_the_fewest_threads_that_are_as_fast_as_any_are_taken(photos, monkeypatc
     monkeypatch.setattr(workers, "PROCESSES_FROM", 21)
     files = ImageReader(photos, **SIZE)._files
     with caplog.at_level(logging.INFO):
-        assert workers.choose(files) == (files, threads)
+        assert workers.choose(files, 8) == (files, threads)
     assert f"Images are read by {threads} threads (images/s by number of threads: 1:" in caplog.text
+
+
+def test_one_of_several_processes_measures_within_its_share_of_the_machine(photos, monkeypatch):
+    rates(monkeypatch, threads=lambda number: 1000 * number, processes=0)
+    assert ImageReader(photos, **SIZE, processors=2)._threads == 4, "at most twice its processors"
+    assert ImageReader(photos, **SIZE)._threads == 16
 
 
 def test_processes_are_taken_where_threads_hold_each_other_up_and_only_if_they_are_faster(photos, monkeypatch, caplog):
@@ -76,7 +82,7 @@ def test_processes_are_taken_where_threads_hold_each_other_up_and_only_if_they_a
         rates(monkeypatch, threads=lambda number: 1000 * min(number, 2), processes=processes, kind=Pretended)
         caplog.clear()
         with caplog.at_level(logging.INFO):
-            source, number = workers.choose(files)
+            source, number = workers.choose(files, 8)
         assert (isinstance(source, Pretended), number) == (taken, 8 if taken else 2)
         assert f"Images are read by {'8 processes' if taken else '2 threads'}" in caplog.text
         assert f"Threads read 2000 images/s, processes {processes}" in caplog.text
@@ -88,7 +94,7 @@ def test_measuring_takes_less_than_a_second_and_a_damaged_image_waits_for_its_ba
     monkeypatch.setattr(workers, "processors", lambda: 4)
     files = ImageReader(photos, **SIZE)._files
     started = time.process_time()
-    assert workers.choose(files)[0] is files
+    assert workers.choose(files, 4)[0] is files
     assert time.process_time() - started < 1
     for path in photos[1:]:
         path.write_bytes(b"")

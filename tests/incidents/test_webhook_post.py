@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gsv_pipeline.incidents import post
-from tests.towns import wait_until
+from tests.waiting import wait_for
 from tests.webhooks import HANG, webhook
 
 
@@ -42,7 +42,7 @@ def test_what_did_not_arrive_is_told(answers: tuple[int, ...], said: str, tries:
     started = time.monotonic()
     with webhook(*answers) as server:
         assert send(server.url, timeout_s=0.3 if HANG in answers else 20.0) == said
-        wait_until(lambda: len(server.posts) == tries)
+        wait_for(lambda: len(server.posts) == tries, within_s=120)
 
     assert len(server.posts) == tries
     assert time.monotonic() - started < 25

@@ -11,7 +11,11 @@ import pytest
 
 from assets.definitions import defs
 from assets.resources import Pipeline, RefusingIOManager
-from tests.tiny import TINY_TRAINING
+from gsv_pipeline import stages
+from gsv_pipeline.layout import Layout
+from gsv_pipeline.tracking import NullTracker
+from tests.dagster_home import Home
+from tests.tiny import TINY_TRAINING, tiny_experiment
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,19 @@ def demo_runs(tiny_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         ]
         yield DemoRuns(root, instance, runs[0], runs[1])
     os.environ.pop("WANDB_MODE") if previous is None else os.environ.update(WANDB_MODE=previous)
+
+
+@pytest.fixture
+def ready(tiny_layout: Layout) -> Layout:
+    """A data root with all that training needs."""
+    stages.build_places(tiny_layout, tiny_experiment(tiny_layout), tracker=NullTracker())
+    stages.build_benchmark(tiny_layout, "demo_val", tracker=NullTracker())
+    return tiny_layout
+
+
+@pytest.fixture
+def home(tmp_path: Path, chain_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A Dagster home over a data root of its own, in which the whole chain has run without Dagster."""
+    made = Home.make(tmp_path / "home", chain_layout.root)
+    made.enter(monkeypatch)
+    return made

@@ -18,7 +18,7 @@ from gsv_pipeline.layout import Layout
 from gsv_pipeline.locks import hold
 from gsv_pipeline.manifest import read_manifest
 from gsv_pipeline.tracking import NullTracker
-from tests.orchestration.waiting import gone, wait_for
+from tests.waiting import gone, wait_for
 
 ATTEMPT = "import os, signal, sys; print('beginning', file=open(sys.argv[1], 'a'));"
 

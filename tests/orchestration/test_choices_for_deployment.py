@@ -97,8 +97,11 @@ def test_the_report_on_indexes_shows_each_kind_a_figure_and_its_page(chain_layou
     table = shown["indexes"].value
     rows = json.loads((chain_layout.index_report("demo_test", "demo") / "index_report.json").read_text())
     assert all(f"| {kind} |" in table for kind in INDEXES)
-    assert table.count("\n") == len(INDEXES) + 1
-    assert "](data:image/png;base64," in shown["speed and rightness"].value
+    assert table.startswith(
+        "**demo_test**: within 25 m, included; queries without a positive count as misses.\n\n| index"
+    )
+    assert table.count("\n| ") == len(INDEXES) + 2
+    assert "](data:image/png;base64," in shown["speed and accuracy"].value
     assert Path(shown["page"].value).name == "index_report.html"
     assert Path(shown["page"].value).is_file()
     assert shown["first match as exact, flat"].value == 1.0
@@ -119,8 +122,11 @@ def test_components_are_fitted_and_recall_is_shown_by_size(chain_layout: Layout)
     stored = json.loads((chain_layout.pca_report("demo_test", "demo") / "pca_report.json").read_text())
     plain = next(row for row in stored if row["whitened"] is None)
     assert report[f"R@1 {plain['dimensions']}-D as they are"].value == plain["recall_at"]["1"]
-    assert report["sizes"].value.count("\n") == len(stored) + 1
-    assert report["sizes"].value.splitlines()[2].startswith(f"| {plain['dimensions']} | as they are | 100.0 |")
+    variant, _, head, _, first, *others = report["sizes"].value.splitlines()
+    assert variant == "**demo_test**: within 25 m, included; queries without a positive count as misses."
+    assert head.startswith("| numbers |")
+    assert first.startswith(f"| {plain['dimensions']} | as they are | 100.0 |")
+    assert len(others) == len(stored) - 1
     assert "](data:image/png;base64," in report["recall by size"].value
     assert Path(report["page"].value).is_file()
 

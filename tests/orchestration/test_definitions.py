@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -13,26 +14,18 @@ from assets.index_report import INDEX_REPORT_ASSETS
 from assets.jobs import evaluation_keys
 from assets.partitions import EXPERIMENTS
 from assets.presence import present_benchmarks
+from assets.resources import Pipeline
 from gsv_pipeline.audits import AUDITS
 from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.config import experiment_files, validation_benchmarks
 from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.sources import DATASETS
+from tests.orchestration.results import DEMO_BENCHMARKS, DEMO_CHAIN, STEPS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPECS = {spec.key.to_user_string(): spec for asset in ASSETS for spec in asset.specs}
 PARTITIONED = ("places", "checkpoint", "embeddings/", "faiss_index/", "recall_report/", "index_report/", "pca")
-DEMO_BENCHMARKS = [name for name, row in BENCHMARKS.items() if row.dataset == "demo"]
-STEPS = ("benchmark", "embeddings", "faiss_index", "recall_report")
 ON_DEMAND = ("index_report", "pca_report")
-DEMO_CHAIN = {
-    "dataset/demo",
-    "catalog/demo",
-    "places",
-    "checkpoint",
-    "leaderboard",
-    *(f"{step}/{name}" for step in STEPS for name in DEMO_BENCHMARKS),
-}
 
 
 def keys_of(job: str) -> set[str]:
@@ -172,6 +165,47 @@ def test_the_catalog_shows_its_columns() -> None:
 
     assert [column.name for column in schema.columns][:3] == ["image_id", "city", "place_id"]
     assert all(column.description for column in schema.columns)
+
+
+def launchpad_fields(job: str) -> dict[str, dg.Field]:
+    """Path -> every field of assets and resources that a person may set in the Launchpad, however deep."""
+
+    def below(path: str, field: dg.Field) -> Iterator[tuple[str, dg.Field]]:
+        yield path, field
+        for name, inner in getattr(field.config_type, "fields", {}).items():
+            yield from below(f"{path}/{name}", inner)
+
+    schema = defs.resolve_job_def(job).run_config_schema.config_type.fields
+    found = [item for part in ("ops", "resources") for item in below(part, schema[part])]
+    return {path: field for path, field in found if "/config/" in path}
+
+
+@pytest.mark.parametrize("job", ["demo", "train", "benchmark", "rebenchmark", "revalidate", "__ASSET_JOB"])
+def test_every_field_of_the_launchpad_is_explained_and_prefilled_or_required(job: str) -> None:
+    fields = launchpad_fields(job)
+
+    assert fields.keys() >= {f"resources/pipeline/config/{name}" for name in Pipeline.model_fields}
+    assert [path for path, field in fields.items() if len(field.description or "") < 20] == []
+    assert [path for path, field in fields.items() if not (field.default_provided or field.is_required)] == []
+
+
+def test_the_launchpad_of_all_assets_has_what_each_of_them_takes() -> None:
+    fields = launchpad_fields("__ASSET_JOB")
+
+    for asset, name in (("checkpoint", "restart"), ("dataset__demo", "source"), ("embeddings__demo_test", "precision")):
+        assert f"ops/{asset}/config/{name}" in fields
+    configured = {path.split("/")[1] for path in fields if path.startswith("ops/")}
+    assert configured == {asset.op.name for asset in ASSETS} - {"places", "leaderboard"}
+
+
+@pytest.mark.parametrize("job", ["demo", "train", "benchmark", "rebenchmark", "revalidate"])
+def test_a_job_says_what_it_does_and_where_dagster_warns_for_nothing(job: str) -> None:
+    description = defs.resolve_job_def(job).description or ""
+
+    assert len(description) > 50
+    # Where the leaderboard is made without all that it depends on, Dagster says that something is missing.
+    warns = "leaderboard" in keys_of(job) and "checkpoint" not in keys_of(job)
+    assert ("*Materialize all* may warn that reports are missing" in description) == warns
 
 
 @pytest.mark.parametrize("text", ["*", "key:recall_report/demo_test", "+leaderboard", "kind:faiss"])

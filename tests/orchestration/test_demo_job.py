@@ -9,7 +9,7 @@ from gsv_pipeline.audits import AUDITS
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
 from tests.orchestration.conftest import DemoRuns
-from tests.orchestration.test_definitions import DEMO_CHAIN
+from tests.orchestration.results import DEMO_CHAIN, materializations
 
 PICTURES = {
     "dataset/demo": "photographs",
@@ -18,11 +18,6 @@ PICTURES = {
     "checkpoint": "curve",
     "recall_report/demo_test": "recall curve",
 }
-
-
-def materializations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetMaterialization]:
-    made = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
-    return {item.asset_key.to_user_string(): item for item in made}
 
 
 def data_versions(result: dg.ExecuteInProcessResult) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,32 +12,13 @@ from dagster import DagsterRunStatus
 from dagster._core.events import EngineEventData
 
 from assets import doctor
-
-
-@dg.job
-def anything() -> None: ...
+from tests.orchestration.runs import anything, process_that_ended, run_of
 
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
-
-
-def process_that_ended() -> int:
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
-    return done.pid
-
-
-def run_of(instance: dg.DagsterInstance, process: int | None) -> dg.DagsterRun:
-    """A run that has begun in `process` and holds the only slot."""
-    run = instance.create_run_for_job(anything, status=DagsterRunStatus.STARTED)
-    if process is not None:
-        instance.report_engine_event("Executing steps", run, EngineEventData.in_process(process))
-    instance.event_log_storage.set_concurrency_slots("gpu", 1)
-    instance.event_log_storage.claim_concurrency_slot("gpu", run.run_id, "checkpoint")
-    return run
 
 
 def holders(instance: dg.DagsterInstance) -> set[str]:
@@ -67,6 +47,50 @@ def test_a_run_that_lives_or_may_live_is_left_alone(instance: dg.DagsterInstance
 
     assert status(instance, run) == DagsterRunStatus.STARTED
     assert holders(instance) == {run.run_id}
+
+
+@pytest.fixture
+def foreign() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has nothing to do with any run."""
+    process = subprocess.Popen(["sleep", "600"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="the kernel tells when a process began on Linux alone")
+def test_a_process_that_began_after_the_run_is_not_the_run_although_it_has_its_number(
+    instance: dg.DagsterInstance, foreign: subprocess.Popen[bytes]
+) -> None:
+    run = run_of(instance, foreign.pid, age_s=3600)
+    assert holders(instance) == {run.run_id}
+
+    assert doctor.end_dead_runs(instance) == [run.run_id]
+
+    assert status(instance, run) == DagsterRunStatus.FAILURE
+    assert holders(instance) == set()
+    assert foreign.poll() is None
+
+
+def test_a_run_that_has_begun_long_ago_in_a_process_that_is_older_lives(
+    instance: dg.DagsterInstance, foreign: subprocess.Popen[bytes]
+) -> None:
+    run = run_of(instance, foreign.pid, age_s=-3600)
+
+    assert doctor.end_dead_runs(instance) == []
+    assert status(instance, run) == DagsterRunStatus.STARTED
+
+
+@pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="the kernel tells what has ended on Linux alone")
+def test_a_process_that_was_killed_and_that_nobody_collects_is_gone(
+    instance: dg.DagsterInstance, foreign: subprocess.Popen[bytes]
+) -> None:
+    run = run_of(instance, foreign.pid)
+    foreign.kill()
+    os.waitid(os.P_PID, foreign.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays in the kernel's table
+    os.kill(foreign.pid, 0)
+
+    assert doctor.end_dead_runs(instance) == [run.run_id]
 
 
 def test_a_process_of_somebody_else_counts_as_alive(

@@ -4,14 +4,11 @@ import errno
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import dagster as dg
 import pytest
@@ -19,34 +16,31 @@ import pytest
 from assets.embeddings import EMBEDDINGS_ASSETS
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest
+from tests.dagster_home import BIN, ONE_PROCESS, REPOSITORY, Home
+from tests.graphql import ask
 from tests.orchestration.conftest import resources
-from tests.orchestration.test_child import wait_for
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
+from tests.ports import KERNEL_LISTS_SOCKETS, free_port, listening_addresses
+from tests.waiting import wait_for
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Dagster home of its own, as the repository's is set up."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    shutil.copy(REPOSITORY / "dagster.yaml", folder)
-    monkeypatch.chdir(folder)  # dagster.yaml names folders relative to it
-    monkeypatch.setenv("DAGSTER_HOME", str(folder))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return folder
+def home(tmp_path: Path, tiny_demo: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A Dagster home of its own over a data root to read."""
+    made = Home.make(tmp_path / "home", tiny_demo)
+    made.enter(monkeypatch)
+    return made
 
 
 @pytest.mark.slow
 def test_four_runs_of_one_asset_at_the_same_time_all_succeed_one_after_the_other(
-    home: Path, tiny_layout: Layout, monkeypatch: pytest.MonkeyPatch
+    tiny_layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GSV_DATA_ROOT", str(tiny_layout.root))
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    home = Home.make(tmp_path / "home", tiny_layout.root)
+    home.enter(monkeypatch)
+    with dg.DagsterInstance.from_config(str(home.folder)) as instance:
         # Dagster 1.13 makes its databases at the first use, and two processes that make them spoil each other's.
         assert instance.get_runs() == []
-    definitions = ["-f", str(REPOSITORY / "tests" / "orchestration" / "one_process.py"), "-d", str(REPOSITORY)]
+    definitions = ["-f", ONE_PROCESS, "-d", REPOSITORY]
     look = json.dumps({"ops": {"catalog__demo": {"config": {"look": "full"}}}})
     command = [BIN / "dagster", "asset", "materialize", *definitions, "--select", "catalog/demo", "--config-json", look]
 
@@ -54,7 +48,7 @@ def test_four_runs_of_one_asset_at_the_same_time_all_succeed_one_after_the_other
     said = [process.communicate()[0] for process in running]
 
     assert [process.returncode for process in running] == [0] * 4, said
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.from_config(str(home.folder)) as instance:
         runs = instance.get_runs()
         assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 4
         for run in runs:
@@ -111,16 +105,16 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
-def test_the_doctor_ends_a_run_that_was_killed_and_frees_the_gpu(home: Path) -> None:
+def test_the_doctor_ends_a_run_that_was_killed_and_frees_the_gpu(home: Home) -> None:
     run = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", HOLDER], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    began = home / "began"
+    began = home.folder / "began"
     wait_for(lambda: began.is_file() and began.read_text(), within_s=120)
     run.send_signal(signal.SIGKILL)
     run.wait()
     run_id = began.read_text()
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.from_config(str(home.folder)) as instance:
         assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
         assert instance.event_log_storage.get_concurrency_info("gpu").active_run_ids == {run_id}
 
@@ -132,52 +126,25 @@ def test_the_doctor_ends_a_run_that_was_killed_and_frees_the_gpu(home: Path) -> 
     ]
 
     assert done == [f"ended {run_id}\n", "every run that is under way lives\n"]
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.from_config(str(home.folder)) as instance:
         assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
         assert instance.event_log_storage.get_concurrency_info("gpu").active_run_ids == set()
-
-
-def test_the_ui_is_started_without_a_host_so_it_is_on_loopback() -> None:
-    makefile = (REPOSITORY / "Makefile").read_text()
-    (line,) = [line for line in makefile.splitlines() if "dagster dev" in line and "@" in line]
-
-    assert "-h" not in line.split()
-    assert "--host" not in line
 
 
 MUTATION = """mutation { startSchedule(scheduleSelector: {repositoryName: "__repository__",
 repositoryLocationName: "gsv_pipeline", scheduleName: "revalidate_monthly"}) { __typename } }"""
 
 
-def ask(port: int, query: str) -> dict[str, object]:
-    body = json.dumps({"query": query}).encode()
-    request = Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
-    with urlopen(request, timeout=60) as answer:
-        found: dict[str, object] = json.load(answer)["data"]
-    return found
-
-
-def listens_on(port: int) -> set[str]:
-    """Addresses in hexadecimal, as the kernel lists its sockets."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    listening = [row[1].split(":") for row in rows if row[3] == "0A"]
-    return {address for address, number in listening if int(number, 16) == port}
-
-
 @pytest.fixture
-def read_only(home: Path, tiny_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setenv("GSV_DATA_ROOT", str(tiny_layout.root))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    workspace = str(REPOSITORY / "workspace.yaml")
+def read_only(home: Home) -> Iterator[int]:
+    port = free_port()
     server = subprocess.Popen(
-        [BIN / "dagster-webserver", "--read-only", "-w", workspace, "-p", str(port)],
+        [BIN / "dagster-webserver", "--read-only", "-w", "workspace.yaml", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: listens_on(port), within_s=120)
+        wait_for(lambda: listening_addresses(port), within_s=120)
         yield port
     finally:
         server.terminate()
@@ -185,11 +152,11 @@ def read_only(home: Path, tiny_layout: Layout, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="the kernel lists its sockets on Linux alone")
+@pytest.mark.skipif(not KERNEL_LISTS_SOCKETS, reason="the kernel lists its sockets on Linux alone")
 def test_a_server_for_readers_is_on_loopback_shows_everything_and_changes_nothing(read_only: int) -> None:
     shown = ask(read_only, "{ assetsOrError { ... on AssetConnection { nodes { id } } } version }")
     changed = ask(read_only, MUTATION)
 
-    assert listens_on(read_only) == {"0100007F"}
+    assert listening_addresses(read_only) == {"127.0.0.1"}
     assert shown["version"]
     assert changed == {"startSchedule": {"__typename": "UnauthorizedError"}}

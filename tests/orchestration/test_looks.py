@@ -14,7 +14,7 @@ from gsv_pipeline.catalog.schema import COLUMNS as CATALOG_COLUMNS
 from gsv_pipeline.layout import MANIFEST, Layout
 from gsv_pipeline.places.select import COLUMNS as PLACES_COLUMNS
 from tests.orchestration.conftest import DemoRuns
-from tests.orchestration.test_demo_job import materializations
+from tests.orchestration.results import materializations
 
 SPECS = {spec.key.to_user_string(): spec for asset in ASSETS for spec in asset.specs}
 

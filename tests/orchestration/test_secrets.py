@@ -11,7 +11,7 @@ import pytest
 from assets.definitions import defs
 from assets.results import explained
 from gsv_pipeline.errors import RunError
-from tests.orchestration.test_webhook import report
+from tests.orchestration.results import report
 from tests.tiny import TINY_TRAINING
 from tests.webhooks import Webhook, webhook
 

@@ -14,41 +14,32 @@ import pytest
 
 from assets.resources import Pipeline
 from assets.training import checkpoint
-from gsv_pipeline import stages
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.locks import holder
 from gsv_pipeline.manifest import read_manifest
-from gsv_pipeline.tracking import NullTracker
+from tests.dagster_home import BIN, DEFINITIONS, REPOSITORY, Home
 from tests.orchestration.conftest import resources
-from tests.orchestration.waiting import gone, wait_for
-from tests.tiny import TINY_TRAINING, tiny_experiment
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-DAGSTER = str(Path(sys.executable).parent / "dagster")
-# Three steps an epoch: long enough to strike in the middle, short enough to wait for the end.
-LONG = ("training.epochs=20", "training.validate_every_epochs=20")
-STEPS = 60
+from tests.orchestration.trainers import LONG, STEPS, assert_it_saved, trainer
+from tests.tiny import TINY_TRAINING
+from tests.waiting import gone, parent_of
 
 
 class Runs:
-    """`dagster job execute -j train` over a data root, in a home of its own."""
+    """`dagster job execute -j train` in a home of its own, which no variable of the environment names."""
 
-    def __init__(self, layout: Layout, home: Path) -> None:
-        self.layout, self.home = layout, home
-        shutil.copy(REPOSITORY / "dagster.yaml", home)
-        config = {"data_root": str(layout.root), "overrides": [*TINY_TRAINING, *LONG]}
-        (home / "run.json").write_text(json.dumps({"resources": {"pipeline": {"config": config}}}))
+    def __init__(self, home: Home) -> None:
+        self.home, self.layout = home, Layout(home.root)
+        config = {"data_root": str(home.root), "overrides": [*TINY_TRAINING, *LONG]}
+        (home.folder / "run.json").write_text(json.dumps({"resources": {"pipeline": {"config": config}}}))
         self.processes: list[subprocess.Popen[str]] = []
 
     def start(self) -> subprocess.Popen[str]:
-        definitions = str(REPOSITORY / "assets" / "definitions.py")
-        command = ["job", "execute", "-f", definitions, "-d", str(REPOSITORY), "-j", "train", "-c", "run.json"]
-        clean = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-        with (self.home / f"said_{len(self.processes)}").open("w") as said:
+        command = ["job", "execute", "-f", DEFINITIONS, "-d", REPOSITORY, "-j", "train", "-c", "run.json"]
+        named = ("DAGSTER_HOME", "GSV_DATA_ROOT")
+        with (self.home.folder / f"said_{len(self.processes)}").open("w") as said:
             process = subprocess.Popen(
-                [DAGSTER, *command, "--tags", json.dumps({"dagster/partition": "demo"})],
-                cwd=self.home,
-                env={**clean, "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"},
+                [BIN / "dagster", *command, "--tags", json.dumps({"dagster/partition": "demo"})],
+                cwd=self.home.folder,
+                env={name: value for name, value in self.home.environment.items() if name not in named},
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -56,63 +47,30 @@ class Runs:
         self.processes.append(process)
         return process
 
-    def steps(self) -> int:
-        """Training steps that have been logged."""
-        log = self.layout.training_state("demo") / "metrics.jsonl"
-        return log.read_text().count("train/loss") if log.is_file() else 0
-
-    def trainer(self, *, other_than: int = 0) -> int:
-        """The process that trains, as soon as it has done three more steps."""
-        before = self.steps()
-        wait_for(lambda: self.steps() >= before + 3 and self._holder() not in (0, other_than), within_s=300)
-        return self._holder()
-
-    def _holder(self) -> int:
-        found = holder(self.layout.lock(self.layout.checkpoint("demo")))
-        return int(found["pid"]) if found and found["pid"] != "unknown" else 0
-
     def said(self) -> str:
         """What the last run wrote."""
-        return (self.home / f"said_{len(self.processes) - 1}").read_text()
+        return (self.home.folder / f"said_{len(self.processes) - 1}").read_text()
 
     def log(self) -> list[str]:
         """The log of the last run, as the UI shows it."""
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+        with dg.DagsterInstance.from_config(str(self.home.folder)) as instance:
             (run, *_) = instance.get_runs(limit=1)
             return [entry.user_message for entry in instance.all_logs(run.run_id)]
 
 
-class ResumedError(Exception):
-    """Training goes on from a state that was saved."""
-
-
-class UntilItResumes(NullTracker):
-    def message(self, text: str) -> None:
-        if text.startswith("Resuming"):
-            raise ResumedError(text)
-
-
-def parent_of(process: int) -> int:
-    shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(process)], capture_output=True, text=True, check=True)
-    return int(shown.stdout)
-
-
 @pytest.fixture
-def runs(tiny_layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
-    stages.build_places(tiny_layout, tiny_experiment(tiny_layout), tracker=NullTracker())
-    stages.build_benchmark(tiny_layout, "demo_val", tracker=NullTracker())
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)  # dagster.yaml names folders relative to it
-    made = Runs(tiny_layout, home)
+def runs(ready: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    home = Home.make(tmp_path / "home", ready.root)
+    monkeypatch.chdir(home.folder)  # dagster.yaml names folders relative to it
+    made = Runs(home)
     yield made
     for process in made.processes:
         process.kill()
         process.wait()
 
 
-def kill_run_and_step(runs: Runs, run: subprocess.Popen[str], trainer: int) -> None:
-    step = parent_of(trainer)
+def kill_run_and_step(run: subprocess.Popen[str], child: int) -> None:
+    step = parent_of(child)
     run.kill()
     os.kill(step, signal.SIGKILL)
     run.wait()
@@ -121,14 +79,14 @@ def kill_run_and_step(runs: Runs, run: subprocess.Popen[str], trainer: int) -> N
 @pytest.mark.slow
 def test_training_ends_with_its_killed_run_goes_on_in_the_next_and_survives_its_own_kill(runs: Runs) -> None:
     run = runs.start()
-    trainer = runs.trainer()
-    kill_run_and_step(runs, run, trainer)
-    assert gone(trainer)
+    child = trainer(runs.layout)
+    kill_run_and_step(run, child)
+    assert gone(child)
     assert not runs.layout.checkpoint("demo").exists()
 
     run = runs.start()
-    trainer = runs.trainer()
-    os.kill(trainer, signal.SIGKILL)
+    child = trainer(runs.layout)
+    os.kill(child, signal.SIGKILL)
 
     assert run.wait(timeout=600) == 0, runs.said()
     log = runs.log()
@@ -146,18 +104,17 @@ def test_training_ends_with_its_killed_run_goes_on_in_the_next_and_survives_its_
 @pytest.mark.slow
 def test_training_whose_run_is_cancelled_finishes_its_step_and_saves(runs: Runs) -> None:
     run = runs.start()
-    trainer = runs.trainer()
+    child = trainer(runs.layout)
 
     run.send_signal(signal.SIGTERM)
 
     assert run.wait(timeout=300) == 1
-    assert gone(trainer)
+    assert gone(child)
     log = runs.log()
-    assert f"Cancelled. Process {trainer} has 60 s to finish its step and save it" in log
+    assert f"Cancelled. Process {child} has 60 s to finish its step and save it" in log
     assert not [line for line in log if "Trying again" in line]
     assert "Stopped. What was finished is kept" in runs.said()
-    with pytest.raises(ResumedError, match=f"after step .* of {STEPS}"):
-        stages.train(runs.layout, tiny_experiment(runs.layout, *LONG), tracker=UntilItResumes())
+    assert_it_saved(runs.layout)
 
 
 def materialize(root: Path, *overrides: str) -> dg.ExecuteInProcessResult:

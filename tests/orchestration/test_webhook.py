@@ -8,14 +8,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.automation import report_incident
 from assets.definitions import defs
 from assets.doctor import end_dead_runs
 from assets.incidents import incident_of, layout_of
 from assets.resources import Pipeline, RefusingIOManager
 from gsv_pipeline.incidents import WEBHOOK_VARIABLE
 from gsv_pipeline.layout import Layout
-from tests.orchestration.test_doctor import process_that_ended, run_of
+from tests.orchestration.results import report
+from tests.orchestration.runs import process_that_ended, run_of
 from tests.webhooks import HANG, webhook
 
 
@@ -36,15 +36,6 @@ def train(instance: dg.DagsterInstance, root: Path) -> dg.ExecuteInProcessResult
     return defs.resolve_job_def("train").execute_in_process(
         instance=instance, partition_key="demo", run_config=config, raise_on_error=False
     )
-
-
-def report(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> None:
-    """What the daemon does when it sees that a run has failed."""
-    (event,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.RUN_FAILURE]
-    run = instance.get_run_by_id(result.run_id)
-    assert run is not None
-    with dg.build_run_status_sensor_context("report_incident", event, instance, run) as context:
-        report_incident(context.for_run_failure())
 
 
 def incidents(root: Path) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ import pytest
 
 from gsv_pipeline.benchmarks import BENCHMARKS
 from gsv_pipeline.layout import Layout
-from gsv_pipeline.reports.facts import chose_checkpoint, named, retrieval_facts, variant_of
+from gsv_pipeline.reports.facts import chose_checkpoint, deviation_words, named, retrieval_facts, variant_of
 from gsv_pipeline.reports.latency import search_ms, search_words
 from tests.tiny import tiny_experiment
 
@@ -44,6 +44,10 @@ def test_the_variant_says_which_benchmark_it_is_and_how_a_hit_is_counted() -> No
     row = BENCHMARKS["demo_test"]
     assert variant_of(row) == row.protocol.words
     assert variant_of(replace(row, variant="of version 2")) == f"of version 2: {row.protocol.words}"
+    other = variant_of(row, ["3 queries, expected 4 (its paper)", "1 images are missing"])
+    assert other == f"{row.protocol.words}. NOT AS PUBLISHED: 3 queries, expected 4 (its paper); 1 images are missing"
+    assert deviation_words([]) == ""
+    assert "(--admit-deviations): 3 queries, expected 4." in deviation_words(["3 queries, expected 4"])
 
 
 def test_the_search_of_one_query_is_timed(tiny_chain) -> None:

@@ -1,17 +1,22 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gsv_pipeline.layout import Layout
 from gsv_pipeline.reports.data import LeaderboardRow
 from gsv_pipeline.reports.leaderboard import (
     group_by_benchmark,
     leaderboard_json,
+    leaderboard_markdown,
     overview_of,
     write_leaderboard_page,
 )
+from tests.reports.pages import Page
+from tests.reports.wide import SUBJECT, leaderboard_rows
 
 
 def row(experiment: str, benchmark: str, recall: float, of: str = "") -> LeaderboardRow:
@@ -105,6 +110,7 @@ def test_an_empty_leaderboard_says_what_to_do(tmp_path: Path) -> None:
     write_leaderboard_page(tmp_path / "index.html", [])
     assert "gsv-pipeline evaluate" in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert leaderboard_json([]) == []
+    assert "gsv-pipeline evaluate BENCHMARK --experiment NAME" in leaderboard_markdown([])
 
 
 def test_baselines_move_with_their_experiment_when_a_table_is_sorted() -> None:
@@ -120,3 +126,46 @@ def test_the_overview_has_a_row_per_experiment_and_a_gap_where_nothing_was_evalu
     assert found.benchmarks == ["a_benchmark", "demo_test"]
     told = {name: [None if cell is None else cell.recall_at[1] for cell in cells] for name, cells in found.rows}
     assert told == {"good": [pytest.approx(0.61), pytest.approx(0.81)], "weak": [None, pytest.approx(0.51)]}
+
+
+def test_a_table_is_sorted_by_how_far_an_experiment_is_behind_the_best() -> None:
+    best, behind, other = (
+        LeaderboardRow(name, "x", {1: recall}, {}) for name, recall in zip("abc", (0.8, 0.7, 0.9), strict=True)
+    )
+    other = replace(other, against_best="other queries", recall_at={1: 0.2})
+    (table,) = group_by_benchmark([best, replace(behind, against_best="−10.0 (p = 0.01): worse"), other])
+
+    assert [table.behind(row) for row in table.rows] == [0.0, pytest.approx(-0.1), None]
+    assert table.behind(LeaderboardRow("thumbnail", "x", {1: 0.1}, {}, of="a")) is None
+
+
+def test_the_markdown_has_a_table_per_benchmark_under_its_variant() -> None:
+    rows = [
+        replace(item, variant="within 25 m") if item.benchmark == "demo_test" else item for item in leaderboard_rows()
+    ]
+    text = leaderboard_markdown([*rows, *ROWS])
+
+    assert text.index("## a_benchmark") < text.index("## demo_test") < text.index("## pitts30k_test")
+    assert f"## pitts30k_test\n\n{SUBJECT.variant}.\n\n| experiment | R@1, % |" in text
+    line = next(line for line in text.splitlines() if line.startswith("| **near**"))
+    assert line == (
+        "| **near** (no test result: chose its checkpoint here) | 90.7 (85.7–95.7) | 94.7 (89.7–99.7) | "
+        "99.7 (94.7–100.0) | 100.0 (95.0–100.0) | −0.5 (p = 0.41): no difference found | "
+        "8,248 | 86.0 M | 123.4 | 12,345 |"
+    )
+    assert "| colour histogram (near) |" in text
+
+
+def test_the_stage_writes_markdown_beside_the_page(tiny_chain: Path) -> None:
+    text = (Layout(tiny_chain).leaderboard() / "leaderboard.md").read_text(encoding="utf-8")
+
+    assert "## demo_test\n\nwithin 25 m, included; queries without a positive count as misses.\n" in text
+    assert "| untrained model (demo) |" in text
+
+
+def test_the_overview_says_which_benchmarks_its_numbers_are_of(tmp_path: Path) -> None:
+    rows = [replace(item, variant=f"as {item.benchmark} counts") for item in ROWS]
+    write_leaderboard_page(tmp_path / "index.html", rows)
+    overview = Page(tmp_path / "index.html").section("Overview")
+
+    assert "<b>a_benchmark</b>: as a_benchmark counts. <b>demo_test</b>: as demo_test counts. " in overview

@@ -3,6 +3,7 @@
 import csv
 import html
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from gsv_pipeline.reports.data import RecallRow, ReportData
 from gsv_pipeline.reports.markdown import write_markdown
 from gsv_pipeline.reports.measures import Measures, distances_to, measure, metrics_of, write_metrics
 from gsv_pipeline.reports.page import write_report
-from gsv_pipeline.reports.published_results import beside_published
+from gsv_pipeline.reports.published_results import beside_published, why_no_verdict
 
 
 def _side(count: int, *, city: list[str], year: int, **columns: object) -> pd.DataFrame:
@@ -67,6 +68,24 @@ def test_distances_groups_and_confidence_come_from_what_was_retrieved() -> None:
     }
 
 
+def test_the_first_part_of_a_place_that_is_but_a_path_is_a_folder_and_no_city() -> None:
+    data, paths = _data(), ["old town/1", "old town/2", "harbour/3", "harbour/4"]
+    own = data.queries.assign(image_id=[f"walk/now/{path}.jpg" for path in paths], place_id=paths)
+    found = measure(replace(data, queries=own), PREDICTIONS, SIMILARITIES).groups
+    assert {title: [part.name for part in parts] for title, parts in found.items()} == {
+        "By folder": ["harbour", "old town"]
+    }
+    crops = data.queries.assign(image_id=[f"{name}_pitch1_yaw2.jpg" for name in data.queries["place_id"]])
+    assert list(measure(replace(data, queries=crops), PREDICTIONS, SIMILARITIES).groups) == ["By folder"]
+
+
+def test_a_part_has_no_recall_beyond_the_images_of_the_database() -> None:
+    for images, expected in ((4, {1}), (5, {1, 5})):
+        data = replace(_data(), database=_side(images, city=["Oslo"] * images, year=2010))
+        groups = measure(data, PREDICTIONS, SIMILARITIES).groups["By city"]
+        assert [set(part.recall_at) for part in groups] == [expected] * 2
+
+
 def test_what_is_not_known_is_left_out() -> None:
     nowhere = {"lat": np.nan, "lon": np.nan, "bearing": np.nan}
     data = BenchmarkData(
@@ -101,6 +120,14 @@ def test_the_verdict_beside_a_published_number_respects_our_interval() -> None:
     assert [(row.model, row.verdict) for row in rows] == [
         ("High", "worse"), ("Inside, 4,096-D", "same"), ("Low", "better"), ("Silent", None),
     ]  # fmt: skip
+
+
+def test_no_verdict_is_given_where_ours_is_of_another_benchmark() -> None:
+    (row,) = beside_published([Result("NetVLAD", {1: 0.9}, "a table")], None)
+    assert (row.recall_at, row.verdict) == ({1: 0.9}, None)
+    assert why_no_verdict([], "") == ""
+    assert "our copy of the benchmark is not as published, so" in why_no_verdict(["3 queries, expected 4"], "")
+    assert "as published and broken images were let pass, so" in why_no_verdict(["3 queries"], "1 of the queries")
 
 
 def test_curves_are_written_for_dvc_and_an_absent_one_is_a_header(tmp_path: Path) -> None:
@@ -183,6 +210,20 @@ def test_intervals_of_two_kinds_are_explained_in_one_sentence_and_only_then(
         for name in ("report.md", "report.html"):
             text = html.unescape((tmp_path / name).read_text())
             assert text.count("there it is Wilson's interval over the places.") == expected
+
+
+def test_the_line_among_distances_is_the_radius_of_the_protocol_and_none_where_it_has_none() -> None:
+    found = measure(_data(), PREDICTIONS, SIMILARITIES, radius_m=7.5)
+    assert found.localisation is not None
+    drawn = {
+        radius: measures_figures.distance_curve(found.localisation, radius_m=radius).decode()
+        for radius in (found.radius_m, 300.0, None)
+    }
+    assert {radius: re.findall(r">([\d.]+ m)<", text) for radius, text in drawn.items()} == {
+        7.5: ["7.5 m"],
+        300.0: ["300 m"],
+        None: [],
+    }
 
 
 def test_the_figures_are_pictures() -> None:

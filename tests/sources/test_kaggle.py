@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import namedtuple
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from gsv_pipeline.sources.location import image_root
 from tests import kaggle_server
 from tests.kaggle_server import ARCHIVE, DOWNLOAD, VIEW, KaggleServer, zipped
 from tests.trackers import Heard
+from tests.waiting import wait_for
 
 HANDLE = "amaralibey/gsv-cities"
 MIB = 1 << 20
@@ -157,7 +157,7 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_continues(server, fetch
         f"kaggle.fetch(Path(sys.argv[1]), tracker=NullTracker(), downloads=Path(sys.argv[2]), handle={HANDLE!r})"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(target), str(downloads)], env=os.environ) as process:
-        wait_for(lambda: any(path.stat().st_size >= MIB for path in own_archives(tmp_path)))
+        wait_for(lambda: any(path.stat().st_size >= MIB for path in own_archives(tmp_path)), within_s=120)
         process.send_signal(signal.SIGKILL)
     assert server.left.wait(60)  # the client ended with its parent
     assert files_below(fetch().target) == CONTENT
@@ -205,13 +205,6 @@ def test_a_note_in_the_archive_says_nothing(server, fetch, tmp_path, name):
     assert image_root(target) == target
     assert files_below(target) == CONTENT
     assert facts["files"] == 3
-
-
-def wait_for(condition, seconds=120.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gsv_pipeline.benchmarks.ground_truth import Float
+from gsv_pipeline.benchmarks.plane import check_zones, in_zone
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.images import SUFFIXES
 from gsv_pipeline.sources.published import parse_name
@@ -72,11 +73,11 @@ def side_table(names: Sequence[str], *, inside: str = "", condition: str = "") -
     return table.drop(columns=unused)
 
 
-def metres_of(names: Sequence[str], *, folder: Path) -> Float:
+def metres_of(names: Sequence[str], *, folder: Path, side: str) -> Float:
     """[N, 2] east and north of names that must hold them.
 
     Raises:
-        DataError: Counts those without coordinates and shows the first ones.
+        DataError: Counts those without coordinates, or with others than their zone has, and shows the first ones.
     """
     parsed = [parse_utm_name(name.rpartition("/")[2]) for name in names]
     without = [name for name, found in zip(names, parsed, strict=True) if found is None]
@@ -85,7 +86,9 @@ def metres_of(names: Sequence[str], *, folder: Path) -> Float:
             f"{len(without):,} of {len(names):,} names in {folder} hold no coordinates: {', '.join(without[:_SHOWN])}. "
             f"Expected {FORM}."
         )
-    return np.array([(found.east, found.north) for found in parsed if found is not None], dtype=np.float64)
+    known = [found for found in parsed if found is not None]
+    check_zones(known, side=side, names={side: names})
+    return np.array([(found.east, found.north) for found in known], dtype=np.float64)
 
 
 def _facts(path: str) -> tuple[Any, ...]:
@@ -97,7 +100,8 @@ def _facts(path: str) -> tuple[Any, ...]:
         fields = name.split("@")
         note = fields[_NOTE].strip() if len(fields) > _NOTE + 1 else ""
         place = f"E{utm.east:.2f}N{utm.north:.2f}"
-        return place, utm.year, utm.month, utm.heading, utm.lat, utm.lon, utm.east, utm.north, note
+        metres = (utm.east, utm.north) if in_zone(utm) else (math.nan, math.nan)
+        return place, utm.year, utm.month, utm.heading, utm.lat, utm.lon, *metres, note
     published = parse_name(name.rpartition(".")[0])
     unknown = (math.nan, math.nan)
     if published is not None:

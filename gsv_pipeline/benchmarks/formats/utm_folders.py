@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from gsv_pipeline.benchmarks.data import BenchmarkData
 from gsv_pipeline.benchmarks.formats.sides import DATABASE_NAMES, image_names, metres_of, side_table
-from gsv_pipeline.benchmarks.ground_truth import POSITIVE_RADIUS_M, Float, Names, Positives, positives_in_window
-from gsv_pipeline.benchmarks.plane import positives_in_plane
+from gsv_pipeline.benchmarks.ground_truth import Float, Names, Positives, positives_in_window
+from gsv_pipeline.benchmarks.plane import check_tells_apart, positives_in_plane
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M
 from gsv_pipeline.errors import DataError
 
 
@@ -21,6 +23,7 @@ def find(
     inside: Sequence[str] = (),
     frame_window: int | None = None,
     condition: str = "",
+    made_up_metres: bool = False,
 ) -> BenchmarkData | None:
     """Both sides with the positives within 25 m, or those in the window of frames.
 
@@ -32,6 +35,7 @@ def find(
         inside: Folders below `root` that may hold the data set.
         frame_window: Frames that a positive may be away; None counts metres.
         condition: Of the queries.
+        made_up_metres: The coordinates say which images belong together and not where they are: none is kept.
 
     Returns:
         None where there are no such folders.
@@ -43,13 +47,16 @@ def find(
     if found is None:
         return None
     names = {side: image_names(folder) for side, folder in found.items()}
-    metres = {side: metres_of(names[side], folder=folder) for side, folder in found.items()}
+    metres = {side: metres_of(names[side], folder=folder, side=side) for side, folder in found.items()}
     where = {side: folder.relative_to(root).as_posix() for side, folder in found.items()}
-    return BenchmarkData(
-        side_table(names["database"], inside=where["database"]),
-        side_table(names["queries"], inside=where["queries"], condition=condition),
-        _positives(metres["queries"], metres["database"], names=names, frame_window=frame_window),
-    )
+    tables = {
+        side: side_table(names[side], inside=where[side], condition=condition if side == "queries" else "")
+        for side in ("database", "queries")
+    }
+    if made_up_metres:
+        tables = {side: _without_positions(table) for side, table in tables.items()}
+    positives = _positives(metres["queries"], metres["database"], names=names, frame_window=frame_window)
+    return BenchmarkData(tables["database"], tables["queries"], positives)
 
 
 def _folders(root: Path, *, split: str, queries: str, inside: Sequence[str]) -> dict[str, Path] | None:
@@ -61,9 +68,15 @@ def _folders(root: Path, *, split: str, queries: str, inside: Sequence[str]) -> 
     return None
 
 
+def _without_positions(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns=["east", "north"], errors="ignore").assign(lat=np.nan, lon=np.nan)
+
+
 def _positives(queries: Float, database: Float, *, names: Names, frame_window: int | None) -> Positives:
     if frame_window is None:
-        return positives_in_plane(queries, database, POSITIVE_RADIUS_M, names=names)
+        found = positives_in_plane(queries, database, POSITIVE_RADIUS_M, names=names)
+        check_tells_apart(found, queries, database, radius_m=POSITIVE_RADIUS_M)
+        return found
     if len(queries) != len(database):
         raise DataError(
             f"Found {len(database):,} frames of one journey, {len(queries):,} of the other, expected as many of each."

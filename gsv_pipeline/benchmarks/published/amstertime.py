@@ -14,7 +14,7 @@ AMSTERTIME_ROWS: Final = {
         takes="images",
         description="AmsterTime: historical photographs of Amsterdam against the same views of today.",
         licence="as its page at 4TU.ResearchData states",
-        forms=(utm_folders("test", inside=("amstertime",)), paired_folders("new", "old")),
+        forms=(utm_folders("test", inside=("amstertime",), made_up_metres=True), paired_folders("new", "old")),
         variant="historical photographs as queries, those of today as database",
         protocol=Protocol(exact_pair=True, without_positives=ALL_HAVE_SOME),
         expected=Counts(1_231, 1_231, about=("database", "queries"), source="recalled, not counted"),

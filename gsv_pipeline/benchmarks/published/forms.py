@@ -32,7 +32,7 @@ def utm_folders(split: str, *, queries: str = "queries", inside: tuple[str, ...]
         split: `val` or `test`.
         queries: Name of the folder of queries.
         inside: Names of the folder that holds `images/`, for who keeps several data sets side by side.
-        more: `frame_window`, `condition`.
+        more: `frame_window`, `condition`, `made_up_metres`.
     """
     arguments = {"split": split, "queries": queries, "inside": inside, **more}
     looks = f"folders of VPR-datasets-downloader (images/{split}/database and images/{split}/{queries})"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gsv_pipeline.benchmarks.rows import BenchmarkRow, Protocol
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M, BenchmarkRow, Protocol
 from gsv_pipeline.sources import PUBLISHED_LICENCE
 
 PLACES_PER_CITY: Final = 1_000
@@ -16,7 +16,7 @@ GSV_CITIES_ROWS: Final = {
         "year of a place against those of its earliest year; a hit is within 25 m.",
         licence=PUBLISHED_LICENCE,
         variant=f"made by this project, {PLACES_PER_CITY:,} places of a city at most; differs by experiment",
-        protocol=Protocol(radius_m=25.0),
+        protocol=Protocol(radius_m=POSITIVE_RADIUS_M),
         source="this project, from the catalog of gsv_cities",
         by_experiment=True,
         relatives=("gsv_cities_light",),

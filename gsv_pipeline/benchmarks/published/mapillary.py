@@ -5,8 +5,8 @@ from typing import Final
 from gsv_pipeline.benchmarks.published import results as by
 from gsv_pipeline.benchmarks.published.comparison import compared
 from gsv_pipeline.benchmarks.published.forms import LOAD, numpy_lists, utm_folders
-from gsv_pipeline.benchmarks.published.results import result
-from gsv_pipeline.benchmarks.rows import LEFT_OUT, BenchmarkRow, Counts, Protocol
+from gsv_pipeline.benchmarks.published.results import result, users_runs
+from gsv_pipeline.benchmarks.rows import LEFT_OUT, POSITIVE_RADIUS_M, BenchmarkRow, Counts, Protocol
 
 _LICENCE: Final = "for academic research, after a login at Mapillary"
 _SOURCE: Final = (
@@ -15,7 +15,7 @@ _SOURCE: Final = (
 
 _VALIDATION: Final = (
     result(by.CONVAP, 512, 82.6, 90.0, source=by.GSV_CITIES),
-    result(by.CONVAP, 2048, 83.38, 90.27, 92.16, source=by.GSV_NOTEBOOK),
+    result(by.CONVAP, 2048, 83.38, 90.27, 92.16, 93.65, 93.78, 94.05, source=by.GSV_NOTEBOOK),
     result(by.CONVAP, 4096, 83.5, 89.7, source=by.GSV_CITIES),
     result(by.CONVAP, 8192, 83.1, 90.3, source=by.GSV_CITIES),
     result(by.MIX, 128, 78.5, 88.2, 90.4, source=by.MIXVPR),
@@ -24,6 +24,14 @@ _VALIDATION: Final = (
     result(by.MIX, None, 88.0, source=by.MIXVPR_ABSTRACT),
     result(by.BOQ_RESNET, 16384, 91.2, 95.3, 96.1, source=by.BOQ),
     result("CosPlace, ResNet50, trained on GSV-Cities", None, 84.5, source=by.MIXVPR_ISSUE),
+    result(f"CosPlace, VGG16, {by.UNSAID_QUERIES}", 512, 79.5, 87.2, 89.5, source=by.COSPLACE),
+    result(f"CosPlace, ResNet101, {by.UNSAID_QUERIES}", 2048, 86.6, 92.0, 93.4, source=by.COSPLACE),
+    result(f"CosPlace, trained on SF-XL at 512 pixels, {by.UNSAID_QUERIES}", None, 85.2, source=by.MIXVPR_ISSUE),
+    result(f"MegaLoc, {by.UNSAID_QUERIES}", None, 91.0, 95.8, source=f"its paper, in {by.MEGALOC_ISSUE}", ks=(1, 10)),
+    result(f"MegaLoc, {by.A_USER}", None, 93.5, 97.0, 97.8, 98.2, source=by.MEGALOC_ISSUE, ks=(1, 5, 10, 20)),
+    result(f"{by.SALAD_DINO}, {by.A_USER}", None, 91.2, source=by.SALAD_ISSUE),
+    *users_runs(by.BOQ_DINO, None, 92.8, 93.5, source=by.BOQ_ISSUE),
+    result("BoQ, batches of 32, backbone not said", None, 92.4, source=by.BOQ_BATCH_ISSUE),
     result("SAGE", None, 94.5, source=by.SAGE),
     result("ImAge, trained on GSV-Cities only", None, 93.0, source=by.IMAGE),
     *compared("msls_val"),
@@ -57,10 +65,13 @@ MAPILLARY_ROWS: Final = {
         licence=_LICENCE,
         forms=(utm_folders("val", inside=("msls",)),),
         variant="about all 11,120 queries, not the 740 of the papers: recalls are some points lower",
-        protocol=Protocol(radius_m=25.0),
+        protocol=Protocol(radius_m=POSITIVE_RADIUS_M),
         expected=Counts(18_871, 11_120, about=("database", "queries"), source="VPR-datasets-downloader, issue 18"),
         source=_SOURCE,
-        published=(result("MixVPR, ResNet50", None, 83.4, source=by.MIXVPR_ISSUE),),
+        published=(
+            result(by.MIX, None, 83.4, source=by.MIXVPR_ISSUE),
+            *users_runs("SelaVPR (re-ranked), other queries than the 740", None, 86.6, 87.0, source=by.SELAVPR_ISSUE),
+        ),
     ),
     "msls_challenge": BenchmarkRow(
         load=LOAD,

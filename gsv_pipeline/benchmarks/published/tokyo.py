@@ -6,7 +6,7 @@ from gsv_pipeline.benchmarks.published import results as by
 from gsv_pipeline.benchmarks.published.comparison import compared
 from gsv_pipeline.benchmarks.published.forms import LOAD, utm_folders
 from gsv_pipeline.benchmarks.published.results import result
-from gsv_pipeline.benchmarks.rows import ALL_HAVE_SOME, BenchmarkRow, Counts, Protocol
+from gsv_pipeline.benchmarks.rows import ALL_HAVE_SOME, POSITIVE_RADIUS_M, BenchmarkRow, Counts, Protocol
 
 TOKYO_ROWS: Final = {
     "tokyo247": BenchmarkRow(
@@ -17,7 +17,7 @@ TOKYO_ROWS: Final = {
         licence="for research; the database on request",
         forms=(utm_folders("test", inside=("tokyo247",)),),
         variant="the 315 queries of version 2; any crop within 25 m is correct, whichever way it looks",
-        protocol=Protocol(radius_m=25.0, without_positives=ALL_HAVE_SOME),
+        protocol=Protocol(radius_m=POSITIVE_RADIUS_M, without_positives=ALL_HAVE_SOME),
         expected=Counts(75_984, 315, source="list of the published images"),
         source="Torii et al., 24/7 Place Recognition by View Synthesis, TPAMI 2018",
         published=(

@@ -5,7 +5,7 @@ from typing import Final
 from gsv_pipeline.benchmarks.published import results as by
 from gsv_pipeline.benchmarks.published.forms import LOAD, utm_folders
 from gsv_pipeline.benchmarks.published.results import result
-from gsv_pipeline.benchmarks.rows import BenchmarkRow, Counts, Protocol, Result
+from gsv_pipeline.benchmarks.rows import POSITIVE_RADIUS_M, BenchmarkRow, Counts, Protocol, Result
 
 CONDITIONS: Final = ("night", "sun", "rain", "snow", "overcast")
 _SVOX: Final = {  # R@1 of BoQ on ResNet50 and on DINOv2
@@ -36,7 +36,7 @@ def _svox(condition: str) -> BenchmarkRow:
         licence="not known to this project; see https://arxiv.org/abs/2010.06897",
         forms=(utm_folders("test", queries=f"queries_{condition}", inside=("svox",), condition=condition),),
         variant=f"queries in condition '{condition}' against the gallery of the test split",
-        protocol=Protocol(radius_m=25.0),
+        protocol=Protocol(radius_m=POSITIVE_RADIUS_M),
         expected=Counts(
             _GALLERY,
             _NIGHT_QUERIES if condition == "night" else None,
@@ -58,8 +58,13 @@ TRAVERSE_ROWS: Final = {
         licence="not known to this project; see https://zenodo.org/record/1243106",
         forms=(utm_folders("test", inside=("eynsham",)),),
         variant="first loop as database, second as queries",
-        protocol=Protocol(radius_m=25.0),
-        expected=Counts(23_935, None, source="download script of VPR-datasets-downloader: 4,787 panoramas of 5 crops"),
+        protocol=Protocol(radius_m=POSITIVE_RADIUS_M),
+        expected=Counts(
+            23_935,
+            23_935,
+            about=("queries",),  # nobody has counted them: the second loop is as long as the first
+            source="download script of VPR-datasets-downloader: 4,787 panoramas of 5 crops",
+        ),
         source="Cummins and Newman, Highly Scalable Appearance-Only SLAM, RSS 2009",
         published=_boq(91.3, 92.2),
     ),
@@ -71,12 +76,12 @@ TRAVERSE_ROWS: Final = {
         licence="not known to this project; see https://github.com/arrenglover/openfabmap/wiki/Datasets",
         forms=(utm_folders("test", inside=("st_lucia",)),),
         variant="first drive as database, last as queries",
-        protocol=Protocol(radius_m=25.0),
+        protocol=Protocol(radius_m=POSITIVE_RADIUS_M),
         expected=Counts(1_549, 1_464, about=("database", "queries"), source="listing of AnyLoc's data sets"),
         source="Milford and Wyeth, Mapping a Suburb With a Single Camera, T-RO 2008",
         published=(
             *_boq(100.0, 99.9),
-            result("CosPlace, ResNet18", 512, 98.8, 99.7, 99.9, source=by.VPR_METHODS),
+            result("CosPlace, ResNet18", 512, 98.8, 99.7, 99.9, 100.0, source=by.VPR_METHODS, ks=(1, 5, 10, 20)),
             result("SelaVPR (re-ranked)", None, 99.8, source=by.SELAVPR),
         ),
     ),

@@ -14,7 +14,8 @@ from tests.disks import small_disk
 from tests.e2e.bad_sources.bad_fetches import NEW, SECRET
 from tests.e2e.bad_sources.sound import check_replaced, check_sound, nothing_changes, town_files
 from tests.loopback import Fault, Loopback
-from tests.towns import DATASET, Town, wait_until, zipped
+from tests.towns import DATASET, Town, zipped
+from tests.waiting import wait_for
 
 
 def test_a_disk_that_fills_up_keeps_the_data_set_and_a_larger_one_goes_on(
@@ -48,7 +49,7 @@ def test_a_fetch_killed_in_the_middle_leaves_the_data_set_sound_and_the_next_goe
     version, contents, outside = town.version, town.contents(), town.outside()
     server.fail(f"{NEW}?key={SECRET}", Fault(rate=8_000))
     with town.start(tmp_path / "said", "--source", "archive", url=address) as process:
-        wait_until(lambda: town.downloaded() > 0 or process.poll() is not None)
+        wait_for(lambda: town.downloaded() > 0 or process.poll() is not None, within_s=120)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, (tmp_path / "said").read_text()
     assert town.contents() == {**contents, f"dataset/.{DATASET}.partial": (0, b"")}
@@ -67,10 +68,10 @@ def test_of_two_processes_that_fetch_at_once_one_downloads_and_the_other_says_th
     server.fail(f"{NEW}?key={SECRET}", Fault(rate=16_000))
     said = [tmp_path / "first", tmp_path / "second"]
     with town.start(said[0], "--source", "archive", url=address) as first:
-        wait_until(lambda: town.downloaded() > 0 or first.poll() is not None)
+        wait_for(lambda: town.downloaded() > 0 or first.poll() is not None, within_s=120)
         first.send_signal(signal.SIGSTOP)  # so that the second comes in the middle, however slow it starts
         with town.start(said[1], "--source", "archive", url=address) as second:
-            wait_until(lambda: "waiting" in said[1].read_text() or second.poll() is not None)
+            wait_for(lambda: "waiting" in said[1].read_text() or second.poll() is not None, within_s=120)
             check_sound(town, version)
             first.send_signal(signal.SIGCONT)
             assert (first.wait(60), second.wait(60)) == (0, 0)

@@ -22,3 +22,15 @@ def gone(process: int) -> bool:
 
     wait_for(has_ended)
     return True
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that it has started itself."""
+    shown = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
+    return [int(number) for number in shown.split()]
+
+
+def parent_of(process: int) -> int:
+    """The process that has started it."""
+    shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(process)], capture_output=True, text=True, check=True)
+    return int(shown.stdout)
