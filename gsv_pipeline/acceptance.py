@@ -11,7 +11,6 @@ from gsv_pipeline.config import Experiment, load_experiment
 from gsv_pipeline.errors import ConfigError, DataError, InputError, StaleInputError
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.manifest import read_manifest, require
-from gsv_pipeline.provenance import provenance
 
 if TYPE_CHECKING:
     from gsv_pipeline.evaluation.accepted import Judgement
@@ -238,9 +237,8 @@ def _record(layout: Layout, experiment: Experiment, benchmark: str, *, reason: s
     from gsv_pipeline.evaluation.score import load_score
 
     recipe = recipes.recall_report(layout, experiment, benchmark)
-    require(layout, recipe)
+    made = require(layout, recipe).provenance
     score, outcomes = load_score(recipe.path), load_outcomes(recipe.path)
-    now = provenance()
     return Accepted(
         experiment=experiment.name,
         benchmark=benchmark,
@@ -252,8 +250,8 @@ def _record(layout: Layout, experiment: Experiment, benchmark: str, *, reason: s
         accepted=datetime.now(UTC).isoformat(timespec="seconds"),
         origin={
             "inputs": compose.input_versions(layout, recipe),
-            "code": now["git"] or now["gsv_pipeline"],
-            "packages": now["packages"],
+            "code": made.get("git") or made.get("gsv_pipeline", ""),
+            "packages": made.get("packages", {}),
         },
         tolerance=tolerance,
     )

@@ -204,3 +204,14 @@ def test_status_says_that_recalls_were_accepted_and_what_judges_them(
     assert run(root) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "Accepted recalls: 2. Whether the reports keep them, says: gsv-pipeline gate"
+
+
+def test_the_origin_of_what_was_accepted_is_that_of_the_report_not_of_who_accepts(chain_layout: Layout) -> None:
+    path = chain_layout.recall_report("demo_test", "demo") / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["provenance"].update({"git": "0123456789ab", "packages": {"torch": "2.0.0"}})
+    path.write_text(json.dumps(manifest))
+    accept(chain_layout, tiny_experiment(chain_layout), benchmarks=["demo_test"], reason="made elsewhere")
+    record = load_accepted(chain_layout.accepted("demo_test", "demo"))
+    assert record is not None
+    assert (record.origin["code"], record.origin["packages"]) == ("0123456789ab", {"torch": "2.0.0"})

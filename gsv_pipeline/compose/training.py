@@ -1,13 +1,11 @@
 """Training an experiment: validate, log, and leave the best weights."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsv_pipeline import recipes
 from gsv_pipeline.artifact_files import (
     EXPERIMENT_FILE,
-    LAST_MODEL_FILE,
     MODEL_FILE,
     TRAINING_HISTORY_FILE,
     TRAINING_LOG_FILE,
@@ -19,6 +17,7 @@ from gsv_pipeline.compose.gallery import ValidationGallery
 from gsv_pipeline.compose.interrupted import open_state
 from gsv_pipeline.compose.models import build_model_of, is_pretrained, record_callable
 from gsv_pipeline.compose.runs import GALLERY_FOLDER, MEMORY_FILE, METRICS_TABLE, describe_run, keep_logs, run_facts
+from gsv_pipeline.compose.weights import best_recalls, keep_last, known_of, log_weights
 from gsv_pipeline.config import Experiment
 from gsv_pipeline.hardware import choose_device, device_words
 from gsv_pipeline.layout import Layout
@@ -30,7 +29,6 @@ from gsv_pipeline.tracking import NullTracker, Tracker, Trackers
 if TYPE_CHECKING:
     from gsv_pipeline.evaluation.validator import OnRetrieval, RecallValidator
     from gsv_pipeline.models.vpr_model import VPRModel
-    from gsv_pipeline.tracking.wandb_run import RunDescription
     from gsv_pipeline.training.processes import Processes
     from gsv_pipeline.training.state import Progressed
 
@@ -135,13 +133,13 @@ def train_model(
         done = _fit(
             layout, experiment, model, processes=processes, tracker=Trackers(run, gallery), on_retrieval=gallery.keep
         )
-        last = _keep_last(model, done, target=target)
+        last = keep_last(model, done, target=target)
         model.load_state_dict(done.best_weights or {})
-        _log_weights(run, model, folder=state, name=experiment.name, metadata=_known(done, description))
+        log_weights(run, model, folder=state, name=experiment.name, metadata=known_of(done, description))
     keep_logs(state, target, history=done.history, validations=done.validations)
     history = {"history": done.history, "validations": done.validations, "best_step": done.best_step}
     write_json(target / TRAINING_HISTORY_FILE, history)
-    recalls = {name: round(value, 4) for name, value in _best_recalls(done).items()}
+    recalls = {name: round(value, 4) for name, value in best_recalls(done).items()}
     return {
         "steps": done.step,
         "best_step": done.best_step,
@@ -151,20 +149,6 @@ def train_model(
         **_manner(experiment, done, processes),
         **run_facts(description, run, without=logs),
     }
-
-
-def _keep_last(model: "VPRModel", done: "Progressed", *, target: Path) -> dict[str, str]:
-    """Write the weights after the last step, which `model` still holds, unless they are the best ones.
-
-    Returns:
-        The fact for the manifest.
-    """
-    from gsv_pipeline.models.checkpoint import save_checkpoint
-
-    if done.best_step == done.step:
-        return {}
-    save_checkpoint(target / LAST_MODEL_FILE, model)
-    return {"last_weights": LAST_MODEL_FILE}
 
 
 def assist_training(layout: Layout, experiment: Experiment, *, processes: "Processes") -> None:
@@ -231,17 +215,6 @@ def _precision(experiment: Experiment) -> str:
     return precision_of(experiment.training, choose_device())
 
 
-def _best_recalls(done: "Progressed") -> dict[str, float]:
-    best = next((row for row in done.validations if row["step"] == done.best_step), {})
-    return {name: value for name, value in best.items() if name != "step"}
-
-
-def _known(done: "Progressed", description: "RunDescription") -> dict[str, Any]:
-    """What goes with the weights wherever they go: how good they are, and what they were made from."""
-    versions = {name: description.config[name] for name in ("inputs", "git")}
-    return {"run": description.run_id, "step": done.best_step, "steps": done.step, **_best_recalls(done), **versions}
-
-
 def _validator(
     layout: Layout,
     experiment: Experiment,
@@ -271,10 +244,3 @@ def _validator(
     return RecallValidator(
         validations, precision=_precision(experiment), processes=processes, on_retrieval=on_retrieval
     )
-
-
-def _log_weights(tracker: Tracker, model: "VPRModel", *, folder: Path, name: str, metadata: Mapping[str, Any]) -> None:
-    from gsv_pipeline.models.checkpoint import save_checkpoint
-
-    save_checkpoint(folder / MODEL_FILE, model)
-    tracker.artifact(f"{name}-checkpoint", folder / MODEL_FILE, "model", metadata=metadata)
