@@ -140,12 +140,12 @@ def named() -> list[Named]:
 
 
 def to_type() -> Iterator[Named]:
-    """The commands that a test has to type: those of blocks, and those of sentences that say something new."""
-    everything = [one for one in named() if one.excused is None]
+    """The commands that a test has to type: those of blocks, and those of sentences that begin no block."""
+    everything = named()
     blocks = [one for one in everything if not one.is_inline]
-    yield from blocks
     for one in everything:
-        if one.is_inline and not any(f"{block.text} ".startswith(f"{one.beginning} ") for block in blocks):
+        begins = one.is_inline and any(f"{block.text} ".startswith(f"{one.beginning} ") for block in blocks)
+        if one.excused is None and not begins:
             yield one
 
 

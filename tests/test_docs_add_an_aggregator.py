@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pictures.pages import DOCS, steps, typed
+from tests.docs_commands import assert_all_run
+from tests.pictures.pages import DOCS, Typed, steps, typed
 from tests.tiny import TINY_TRAINING
 
 PAGE = "add_an_aggregator.md"
@@ -67,10 +68,10 @@ def python(checkout: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def commands(program: str) -> list[list[str]]:
-    """Arguments of every command of the page that starts `program`."""
-    words = [command.arguments for step in steps(PAGE) for command in typed(step)]
-    return [arguments for name, *arguments in words if name == program]
+def commands(program: str) -> list[Typed]:
+    """Every command of the page that starts `program`."""
+    everything = [command for step in steps(PAGE) for command in typed(step)]
+    return [command for command in everything if command.arguments[0] == program]
 
 
 def made_tiny(arguments: Sequence[str]) -> list[str]:
@@ -87,10 +88,15 @@ def test_following_the_page_adds_an_aggregator_that_is_tested_and_trained(checko
             table = checkout / "gsv_pipeline" / "models" / "aggregators" / "__init__.py"
             table.write_text(apply(step.text, table.read_text(encoding="utf-8")), encoding="utf-8")
     python(checkout, "-m", "ruff", "check", "gsv_pipeline/models/aggregators", "tests/models/test_attention.py")
-    for arguments in commands(".venv/bin/python"):
+    ran = []
+    for command in commands(".venv/bin/python"):
+        ran.append(command.text)
+        arguments = command.arguments[1:]
         printed = python(checkout, *arguments, "-p", "no:cacheprovider", "--no-cov")
         assert re.search(r"^[1-9]\d* passed", printed, flags=re.MULTILINE), printed
-    typed_in = [made_tiny(arguments) for arguments in commands("gsv-pipeline")]
+    blocks = commands("gsv-pipeline")
+    ran += [command.text for command in blocks]
+    typed_in = [made_tiny(command.arguments[1:]) for command in blocks]
     assert [arguments[0] for arguments in typed_in][:2] == ["list", "check"]
     printed = python(checkout, "-c", TYPE_ALL, json.dumps(typed_in))
     assert "aggregator: attention, avg, boq" in printed
@@ -98,6 +104,7 @@ def test_following_the_page_adds_an_aggregator_that_is_tested_and_trained(checko
     report = checkout / "data" / "recall_report" / "demo_test" / "demo_attention" / "recall.json"
     assert 0 <= json.loads(report.read_text())["recall_at"]["1"] <= 1
     assert re.search(r"^demo_attention +\d", printed, flags=re.MULTILINE)
+    assert_all_run(PAGE, ran, by=__file__)
 
 
 def test_what_the_page_names_in_passing_exists() -> None:

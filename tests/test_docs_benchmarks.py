@@ -12,6 +12,7 @@ from gsv_pipeline.benchmarks.own import WAYS, benchmark_row
 from gsv_pipeline.cli import run
 from gsv_pipeline.layout import Layout
 from tests.benchmarks.folders import copy_photos, numbered, utm_name, write_photos
+from tests.docs_commands import assert_all_run
 
 PAGE = (Path(__file__).parents[1] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 
@@ -68,6 +69,7 @@ def test_the_commands_of_the_page_make_both_benchmarks(tmp_path, monkeypatch, ca
         program, *arguments = shlex.split(command.replace("/data", str(tmp_path / "data")))
         assert program == "gsv-pipeline"
         assert run(["--data-root", str(root), *arguments]) == 0, f"{command}\n{capsys.readouterr().err}"
+    assert_all_run("benchmarks.md", commands(), by=__file__)
     printed = capsys.readouterr().out
     assert "variant: 607 pairs of VPR-Bench" in printed
     assert "positives_per_query: 1.0" in printed

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from gsv_pipeline.cli import run
 from gsv_pipeline.layout import Layout
+from tests.docs_commands import assert_all_run
 from tests.pictures.notebook import code_cells, execute, redo
-from tests.pictures.pages import DOCS
+from tests.pictures.pages import DOCS, Typed, all_typed
+from tests.pictures.reader import type_in
 from tests.tiny import TINY_TRAINING
 
 PAGE = DOCS / "evaluate_model.ipynb"
@@ -23,11 +24,18 @@ def kinds(cell: dict[str, Any]) -> list[list[str]]:
     return [sorted(output["data"]) for output in cell["outputs"]]
 
 
+def export() -> Typed:
+    """What the notebook has its reader type after `make demo`."""
+    demo, command = all_typed(PAGE.name)
+    assert demo.text == "make demo"
+    return command
+
+
 @pytest.fixture
 def exported(chain_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """The tiny chain after the commands that the notebook asks for."""
-    assert "\nmake demo\ngsv-pipeline export demo --no-onnx\n" in PROSE
-    assert run(["--data-root", str(chain_layout.root), "export", "demo", "--no-onnx", *TINY_TRAINING]) == 0
+    code, printed = type_in(export(), chain_layout.root, TINY_TRAINING)
+    assert code == 0, printed
     monkeypatch.setenv("GSV_DATA_ROOT", str(chain_layout.root))
     return chain_layout
 
@@ -39,6 +47,7 @@ def test_the_cells_find_the_recall_that_the_report_states(exported: Layout) -> N
     reported = json.loads((exported.recall_report("demo_test", "demo") / "recall.json").read_text())["recall_at"]
     assert names["score"].recall_at[1] == pytest.approx(reported["1"], abs=2 / len(names["queries"]))
     assert names["ranks"].shape == (len(names["benchmark"].queries),)
+    assert_all_run(PAGE.name, [export().text], by=__file__)
 
 
 def test_executing_again_stores_outputs_of_the_same_kinds(exported: Layout, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """docs/evaluate_released_weights.md: files are written and commands run as they stand there, on a tiny city."""
 
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from gsv_pipeline.config import Experiment, experiment_files, load_experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.models.backbones.published import published_weights
 from gsv_pipeline.models.vpr_model import build_model
-from tests.pictures.pages import DOCS, all_typed, steps, typed
-from tests.pictures.reader import parse, type_in, write_file
+from tests.docs_commands import assert_all_run, to_type
+from tests.pictures.pages import DOCS, Typed, steps, typed
+from tests.pictures.reader import type_in, write_file
 
 PAGE = "evaluate_released_weights.md"
 TEXT = (DOCS / PAGE).read_text(encoding="utf-8")
@@ -84,33 +84,33 @@ def test_the_page_holds_what_this_test_changes() -> None:
     assert f"weights: /weights/{CONVAP}" in TEXT
 
 
-def test_every_command_of_the_page_is_read_by_the_command_line() -> None:
-    commands = all_typed(PAGE)
-    assert len(commands) == 15
-    for command in commands:
-        parse(command)
-    for inline in re.findall(r"`(gsv-pipeline [^`]+)`", TEXT):
-        parse(replace(commands[0], command=" ".join(inline.split())))
+def type_here(text: str, layout: Layout) -> str:
+    """What a command prints, on the rendered benchmark that is here."""
+    code, printed = type_in(Typed(text.replace("sped", "demo_test"), None), layout.root)
+    assert code == 0, f"{text}\n{printed}"
+    return printed
 
 
 @pytest.mark.slow
 def test_the_commands_lead_from_a_file_to_a_report_and_the_snippet_finds_the_photographs(
     layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    expected = [one.text for one in to_type() if one.page == PAGE]
+    ran = []
     for step in steps(PAGE):
-        for command in typed(step):
-            name = command.arguments[1]
-            if name == "fetch":
-                continue  # a download
-            here = replace(command, command=shlex.join(command.arguments).replace("sped", "demo_test"))
-            code, printed = type_in(here, layout.root)
-            assert code == 0, f"{command.command}\n{printed}"
-            if name == "check":
+        for command in (one for one in typed(step) if one.text in expected):
+            printed = type_here(command.text, layout)
+            ran.append(command.text)
+            if command.arguments[1] == "check":
                 assert "valid" in printed
         if step.kind == "python" and not step.file:
             capsys.readouterr()
             exec(compile(step.text, PAGE, "exec"), {})
             assert capsys.readouterr().out == "bright.jpg -> bright.jpg\ndark.jpg -> dark.jpg\n"
+    for text in (text for text in expected if text not in ran):  # what a sentence names
+        assert "R@1" not in type_here(text, layout)
+        ran.append(text)
+    assert_all_run(PAGE, ran, by=__file__)
     reports = sorted(path.name for path in (layout.root / "recall_report" / "demo_test").iterdir())
     assert [name for name in reports if "." not in name] == ["convap_released", "salad_hub"]
 

@@ -12,6 +12,11 @@ from gsv_pipeline.cli import run
 from gsv_pipeline.config import experiment_files, experiment_sets, load_experiment
 from gsv_pipeline.layout import Layout
 from gsv_pipeline.models.vpr_model import build_model
+from tests.benchmarks.folders import write_utm_side
+from tests.docs_commands import assert_all_run, to_type
+from tests.pictures.pages import Typed
+from tests.pictures.reader import type_in
+from tests.tiny import TINY_TRAINING
 
 PAGE = (Path(__file__).parents[1] / "docs" / "experiments.md").read_text(encoding="utf-8")
 RELEASED = "/weights/resnet50_MixVPR_4096_channels(1024)_rows(4).ckpt"
@@ -44,15 +49,30 @@ def test_the_page_holds_what_this_test_runs() -> None:
     assert PAGE.count(RELEASED) == 1
 
 
+def typed_in_passing(root: Path, folder: Path) -> list[str]:
+    """The commands that stand in sentences alone: other epochs, and a published benchmark of a few images."""
+    for side in ("database", "queries"):
+        write_utm_side(folder / "pitts30k" / "images" / "val" / side, [(0.0, 0.0), (100.0, 0.0)], note=side)
+    fetch = Typed(f"gsv-pipeline fetch pitts30k --source folder path={folder / 'pitts30k'}", None)
+    assert type_in(fetch, root)[0] == 0
+    more = {"train": ("--replace", *TINY_TRAINING), "benchmark": ("--admit-deviations",)}
+    passing = [one.text for one in to_type() if one.page == "experiments.md" and one.is_inline]
+    for text in passing:
+        code, printed = type_in(Typed(text, None), root, more[text.split()[1]])
+        assert code == 0, f"{text}\n{printed}"
+    return passing
+
+
 def test_every_command_of_the_page_runs(
-    tiny_layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    chain_layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.save(build_model(**MIXVPR, seed=1).state_dict(), tmp_path / "released.ckpt")
     for name, text in files().items():
-        (tiny_layout.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (tiny_layout.root / name).write_text(text.replace(RELEASED, str(tmp_path / "released.ckpt")))
+        (chain_layout.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (chain_layout.root / name).write_text(text.replace(RELEASED, str(tmp_path / "released.ckpt")))
     for line in commands():
-        assert run(["--data-root", str(tiny_layout.root), *shlex.split(line)[1:]]) == 0, capsys.readouterr().err
+        assert run(["--data-root", str(chain_layout.root), *shlex.split(line)[1:]]) == 0, capsys.readouterr().err
+    assert_all_run("experiments.md", [*commands(), *typed_in_passing(chain_layout.root, tmp_path)], by=__file__)
     printed = capsys.readouterr().out
     assert "experiments (own):" in printed
     assert "imported_from: released.ckpt" in printed

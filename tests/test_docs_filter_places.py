@@ -12,6 +12,7 @@ from PIL import Image
 from gsv_pipeline.sources.demo import dataset
 from gsv_pipeline.sources.demo.plan import Sizes, plan_cities
 from gsv_pipeline.sources.published import IMAGES
+from tests.docs_commands import assert_all_run
 from tests.pictures.__main__ import HTML, PAGE, TAKEN, WIDTH
 from tests.pictures.browser import CHROMIUM, LARGEST, opened, take
 from tests.pictures.pages import DOCS, PICTURE, PICTURES, Typed, steps, typed
@@ -75,6 +76,7 @@ def test_every_command_prints_what_the_page_shows(followed: list[Followed]) -> N
             assert one.code == (2 if one.printed.startswith("Error: ") else 0)
     names = [one.command.arguments[1] for one in followed]
     assert names == ["fetch", "catalog", *["show"] * 7, "check", "places", "train"]
+    assert_all_run(PAGE, [one.command.text for one in followed], by=__file__)
 
 
 @pytest.mark.slow

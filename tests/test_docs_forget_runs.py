@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from docs.operations.forget_runs import ended_before, forget, main
 from tests.dagster_home import make_home
+from tests.docs_commands import assert_all_run
 from tests.pictures.pages import all_typed
 
 
@@ -73,4 +74,5 @@ def test_the_script_counts_before_it_forgets(runs: tuple[dg.DagsterInstance, lis
         done = CliRunner().invoke(main, command.arguments[2:])
         assert done.exit_code == 0, done.output
         assert re.match(r"0 runs older than 90 days (would go|are forgotten)", done.output)
+    assert_all_run("operations.md", [command.text for command in typed], by=__file__)
     assert len(runs[0].get_runs()) == 2

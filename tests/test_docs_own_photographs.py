@@ -14,6 +14,7 @@ from gsv_pipeline.catalog.report import Findings
 from gsv_pipeline.cli import run
 from gsv_pipeline.sources.photographs import read_table
 from gsv_pipeline.sources.utm_names import Grid, parse_utm_name
+from tests.docs_commands import assert_all_run
 
 PAGE = (Path(__file__).parents[1] / "docs" / "your_own_photographs.md").read_text(encoding="utf-8")
 SMALL = {
@@ -97,6 +98,7 @@ def test_the_commands_of_the_page_lead_from_photographs_to_a_recall_page(tmp_pat
         program, *arguments = shlex.split(command.replace("/photos", str(photos)))
         assert program == "gsv-pipeline"
         assert run(arguments) == 0, f"{command}\n{capsys.readouterr().err}"
+    assert_all_run("your_own_photographs.md", commands(), by=__file__)
     printed = capsys.readouterr().out
     assert "R@1" in printed
     (page,) = (tmp_path / "data" / "match").rglob("*.html")

@@ -7,19 +7,17 @@ import pytest
 
 from gsv_pipeline.cli import cli
 from gsv_pipeline.layout import Layout
-from tests.pictures.pages import DOCS, Typed, all_typed
-from tests.pictures.reader import parse, type_in
+from tests.docs_commands import assert_all_run, to_type
+from tests.pictures.pages import DOCS, Typed
+from tests.pictures.reader import type_in
 from tests.tiny import TINY_TRAINING
 
 PAGE = "pipeline.md"
 TEXT = (DOCS / PAGE).read_text(encoding="utf-8")
-COMMANDS = all_typed(PAGE)
-TAKES_LONG = "reproduce"
-"""As long as everything before it; its own tests run it."""
 
 
 def takes_settings(command: str) -> bool:
-    return any(parameter.name == "overrides" for parameter in cli.commands[command].params)
+    return command in cli.commands and any(one.name == "overrides" for one in cli.commands[command].params)
 
 
 @pytest.mark.slow
@@ -28,26 +26,17 @@ def test_the_commands_of_the_page_run_one_after_the_other(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    typed = [command for command in COMMANDS if command.arguments[0] == "gsv-pipeline"]
-    assert [command.arguments[1] for command in typed][:3] == ["fetch", "catalog", "places"]
-    for command in typed:
+    commands = [Typed(one.text, None) for one in to_type() if one.page == PAGE]
+    assert [command.arguments[1] for command in commands][:3] == ["fetch", "catalog", "places"]
+    for command in commands:
         name = command.arguments[1]
-        if name != TAKES_LONG:
-            code, printed = type_in(command, tiny_layout.root, TINY_TRAINING if takes_settings(name) else ())
-            assert code == 0, f"{command.command}\n{printed}"
+        code, printed = type_in(command, tiny_layout.root, TINY_TRAINING if takes_settings(name) else ())
+        assert code == 0, f"{command.command}\n{printed}"
+    assert_all_run(PAGE, [command.text for command in commands], by=__file__)
     last_column = re.findall(r"^\| `\w+` \|.*\| ([^|]+) \|$", TEXT.partition("## With Dagster")[0], flags=re.MULTILINE)
     made = re.findall(r"`(\w+)/`", " ".join(last_column))
     assert len(made) == 10
     assert [folder for folder in made if not (tiny_layout.root / folder).is_dir()] == []
-
-
-def test_every_other_command_is_known() -> None:
-    for command in COMMANDS:
-        if command.arguments[0] in ("gsv-pipeline", "dagster"):
-            parse(command)
-    for inline in re.findall(r"`((?:gsv-pipeline|dagster|torchrun) [^`]+)`", TEXT):
-        if inline != "gsv-pipeline --help":  # prints and leaves
-            parse(Typed(inline, None))
 
 
 def test_what_evaluate_writes_is_what_the_page_names(chain_layout: Layout) -> None:

@@ -1,11 +1,9 @@
 """How `dvc` and `git` are started, listened to and refused; and what the command line prints of versions."""
 
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 
 from gsv_pipeline import cli
@@ -131,15 +129,3 @@ def test_the_worked_example_of_the_docs(
     assert "new times, so the catalog looks at them once more: gsv-pipeline catalog gsv_cities" in pulled
     assert contents(other.layout.dataset(PROTECTED)) == before
     assert "No version of 'town' was committed" in run("versions", FREE)
-
-
-def test_every_command_in_the_docs_is_one() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "data_versions.md").read_text()
-    lines = [line.split("gsv-pipeline ", 1)[1] for line in page.splitlines() if line.startswith("gsv-pipeline ")]
-    assert len(lines) > 8
-    for line in lines:
-        name, *arguments = shlex.split(line)
-        command = cli.cli.commands[name]
-        if isinstance(command, click.Group):
-            command, arguments = command.commands[arguments[0]], arguments[1:]
-        command.make_context(name, arguments)  # parses, runs nothing

@@ -1,12 +1,15 @@
 """What a person does in the Dagster UI, by what is written on it: roles and texts, no generated names."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 ENDED: Final = re.compile("^(Success|Failure|Canceled)$")
+_TRIES: Final = 6
+_DRAWN_MS: Final = 10_000
 _SHOW: Final = "[Show Markdown]"
 _DECODED_WIDTHS: Final = "all => Promise.all(all.map(image => image.decode().then(() => image.naturalWidth)))"
 
@@ -79,13 +82,19 @@ class DagsterUi:
         if confirm.is_visible():  # inputs that Dagster has not seen being made
             confirm.click()
         if partition:
-            chooser.click()
-            self._choose(partition)
+            self._choose(partition, opens=chooser)
         launched.click()
         self.page.wait_for_url("**/runs/**")
 
-    def _choose(self, partition: str) -> None:
-        self.page.get_by_role("textbox", name="Filter partitions").fill(partition)
+    def _choose(self, partition: str, *, opens: Any) -> None:
+        from playwright.sync_api import TimeoutError as NotThere
+
+        # The list is drawn again when the partitions arrive, and may be gone with that: then it is opened once more.
+        for _ in range(_TRIES):
+            opens.click()
+            with suppress(NotThere):
+                self.page.get_by_role("textbox", name="Filter partitions").fill(partition, timeout=_DRAWN_MS)
+                break
         self.page.get_by_role("menuitem", name=f"{partition} {partition}", exact=True).click()
         self.page.keyboard.press("Escape")
         self.page.get_by_role("button", name="Launch 1 run").click()

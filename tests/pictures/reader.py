@@ -2,8 +2,12 @@
 
 import contextlib
 import importlib
+import importlib.util
 import io
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -11,10 +15,11 @@ from typing import Final
 import click
 
 from gsv_pipeline.cli import cli, run
-from tests.pictures.pages import Step, Typed
+from tests.pictures.pages import DOCS, Step, Typed
 
 DATA: Final = "data/"
 """What pages call the data root."""
+_MOST_LEFT_OUT: Final = 3
 
 
 def write_file(step: Step, root: Path) -> Path:
@@ -46,22 +51,75 @@ def type_in(command: Typed, root: Path, more: Sequence[str] = ()) -> tuple[int, 
     return code, re.sub(rf"{re.escape(str(root))}(?=/|\b)", f"…/{DATA.rstrip('/')}", text)
 
 
-def parse(command: Typed) -> None:
-    """Let the real command line read a command that a test cannot run: it exists, and so do its options.
+def parse(command: Typed, *, whole: bool = True) -> list[click.Context]:
+    """Let the real command line read a command: it exists, and so do its options.
+
+    Args:
+        command: Of `gsv-pipeline`, `dagster`, `dvc`, `make`, `torchrun` or `python -m`.
+        whole: Whether arguments must not be missing; a sentence may name a command without its last ones.
+
+    Returns:
+        What click read; empty for programs that are not click's.
 
     Raises:
         click.UsageError: It does not.
+        ValueError: make, dvc or Python knows no such target, command or module.
         SystemExit: torchrun knows no such option.
     """
     program, *arguments = command.arguments
+    if program in _READERS:
+        _READERS[program](arguments, whole)
+        return []
     if program == "torchrun":
-        from torch.distributed.run import get_args_parser
+        program, arguments = "gsv-pipeline", _launched(arguments)
+    try:
+        return _read(_program(program), arguments)
+    except click.MissingParameter:
+        if whole:
+            raise
+        return []
 
-        launched = get_args_parser().parse_args(arguments)
-        assert launched.module
-        assert launched.training_script == "gsv_pipeline.cli"
-        program, arguments = "gsv-pipeline", launched.training_script_args
-    _read(_program(program), arguments)
+
+def _launched(arguments: Sequence[str]) -> list[str]:
+    from torch.distributed.run import get_args_parser
+
+    launched = get_args_parser().parse_args(arguments)
+    assert launched.module
+    assert launched.training_script == "gsv_pipeline.cli"
+    return list(launched.training_script_args)
+
+
+def _read_dvc(arguments: Sequence[str], whole: bool) -> None:
+    from dvc.cli import DvcParserError, parse_args
+
+    said = io.StringIO()
+    for missing in range(1 if whole else _MOST_LEFT_OUT + 1):
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), contextlib.suppress(DvcParserError):
+            parse_args([*arguments, *["any"] * missing])
+            return
+    raise ValueError(f"dvc {shlex.join(arguments)}: {said.getvalue().splitlines()[-1]}")
+
+
+def _read_make(arguments: Sequence[str], whole: bool) -> None:
+    """By make itself, which prints what it would do; whatever is to be installed counts as being there."""
+    del whole
+    there = [word for name in ("python", ".run", ".dev") for word in ("-o", f"{sys.prefix}/{name}")]
+    command = ["make", "-n", "-C", DOCS.parent, *there, f"VENV={sys.prefix}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ValueError(done.stderr)
+
+
+def _read_python(arguments: Sequence[str], whole: bool) -> None:
+    del whole
+    is_there = (
+        importlib.util.find_spec(arguments[1]) if arguments[0] == "-m" else (DOCS.parent / arguments[0]).is_file()
+    )
+    if not is_there:
+        raise ValueError(f"python {shlex.join(arguments)}: there is no such module or file")
+
+
+_READERS: Final = {"dvc": _read_dvc, "make": _read_make, "python": _read_python}
 
 
 def _program(name: str) -> click.Command:
@@ -74,10 +132,15 @@ def _program(name: str) -> click.Command:
     return importlib.import_module("dagster_webserver.cli").dagster_webserver
 
 
-def _read(at: click.Command, arguments: Sequence[str]) -> None:
-    context, rest = click.Context(at), list(arguments)
-    while isinstance(at, click.Group):
-        name, found, rest = at.resolve_command(context, rest)
-        assert found is not None
-        at, context = found, click.Context(found, parent=context, info_name=name)
-    at.make_context(at.name, rest, parent=context.parent)
+def _read(at: click.Command, arguments: Sequence[str], parent: click.Context | None = None) -> list[click.Context]:
+    """The context of the innermost command; none where it prints its help."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            context = at.make_context(at.name, list(arguments), parent=parent)
+    except click.exceptions.Exit:  # --help
+        return []
+    if not isinstance(at, click.Group):
+        return [context]
+    _, inner, rest = at.resolve_command(context, [*context._protected_args, *context.args])
+    assert inner is not None
+    return _read(inner, rest, context)

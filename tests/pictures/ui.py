@@ -13,18 +13,26 @@ from typing import Any, Final
 from gsv_pipeline.benchmarks.data import load_benchmark
 from gsv_pipeline.errors import DataError
 from gsv_pipeline.layout import Layout
+from tests.dagster_home import Home
 from tests.pictures import browser
 from tests.pictures.dagster_ui import DagsterUi, cut_short
-from tests.pictures.served import Home, served
+from tests.pictures.served import served
 
 EXPERIMENT: Final = "demo"
 BENCHMARK: Final = "demo_test"
 REPORT: Final = f"recall_report/{BENCHMARK}"
 MADE_OF: Final = f'+key:"{REPORT}" and (key:"*demo*" or group:"training")'
 """What the demo's report is made of; the catalogs of other data sets, of which places could be made, are left out."""
-_SIZE: Final = (1000, 1040)
-_WIDE: Final = (1400, 1300)
-_PAGE_WIDTH: Final = 1160
+GRAPH: Final = "ui_graph.png"
+RECALL: Final = "ui_report.png"
+CHECK: Final = "ui_check.png"
+SIZE: Final = (1000, 1040)
+"""Of the window that GRAPH is taken of, in pixels; its height is that of what it shows."""
+WIDE: Final = (1400, 1300)
+"""Of the window for the other two."""
+_PATIENCE_MS: Final = 60_000
+PAGE: Final = "recall_report.png"
+PAGE_WIDTH: Final = 1160
 _RUN_S: Final = 300.0
 _DRAWN_S: Final = 2.0
 """The graph moves to its place: nothing on the page says when it has arrived."""
@@ -44,14 +52,30 @@ def redo(demo: Layout, folder: Path, pictures: Path) -> None:
     layout = copy_demo(demo, folder / "data")
     home = Home.make(folder / "home", layout.root)
     home.execute("demo")
-    with browser.opened(_PAGE_WIDTH) as page:
-        _take_page(page, layout, pictures / "recall_report.png")
+    with browser.opened(PAGE_WIDTH) as page:
+        take_page(page, layout, pictures / PAGE)
     with served(home) as address:
-        with browser.opened(*_SIZE) as page:
-            _take_graph(DagsterUi(page, address), pictures / "ui_graph.png")
-        with browser.opened(*_WIDE) as page:
-            _take_report(DagsterUi(page, address), pictures / "ui_report.png")
-            _take_check(DagsterUi(page, address), layout, pictures / "ui_check.png")
+        take_of_ui(address, layout, pictures)
+
+
+def take_of_ui(address: str, layout: Layout, pictures: Path) -> None:
+    """Take the pictures of the UI; an image of the benchmark is damaged for the last one.
+
+    Args:
+        address: Of a web server, over a home in which the demo has run.
+        layout: The data root of that home.
+        pictures: Where the PNG files go.
+    """
+    with browser.opened(*SIZE) as page:
+        _take_graph(_at(page, address), pictures / GRAPH)
+    with browser.opened(*WIDE) as page:
+        _take_report(_at(page, address), pictures / RECALL)
+        _take_check(_at(page, address), layout, pictures / CHECK)
+
+
+def _at(page: Any, address: str) -> DagsterUi:
+    page.set_default_timeout(_PATIENCE_MS)
+    return DagsterUi(page, address)
 
 
 def copy_demo(demo: Layout, root: Path) -> Layout:
@@ -78,7 +102,8 @@ def _parts(layout: Layout) -> Iterator[Path]:
     yield from sorted(layout.baseline("demo", "any").parents[1].glob("demo_*"))
 
 
-def _take_page(page: Any, layout: Layout, target: Path) -> None:
+def take_page(page: Any, layout: Layout, target: Path) -> None:
+    """Take the picture of the report that the demo has written."""
     report = layout.recall_report(BENCHMARK, EXPERIMENT) / "report.html"
     browser.take(page, report, first="header", last="section", target=target)
 
