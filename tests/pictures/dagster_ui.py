@@ -94,8 +94,9 @@ class DagsterUi:
             opens.click()
             with suppress(NotThere):
                 self.page.get_by_role("textbox", name="Filter partitions").fill(partition, timeout=_DRAWN_MS)
+                item = self.page.get_by_role("menuitem", name=f"{partition} {partition}", exact=True)
+                item.click(timeout=_DRAWN_MS)
                 break
-        self.page.get_by_role("menuitem", name=f"{partition} {partition}", exact=True).click()
         self.page.keyboard.press("Escape")
         self.page.get_by_role("button", name="Launch 1 run").click()
 
